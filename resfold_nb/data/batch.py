@@ -1,0 +1,113 @@
+"""Structures of unequal length as one set of tensors, in units of a standard deviation."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from resfold_nb.data.structure import AMINO_ACIDS, Structure, standard_deviation
+
+UNKNOWN_RESIDUE = len(AMINO_ACIDS)
+_RESIDUE_INDEX = {letter: i for i, letter in enumerate(AMINO_ACIDS)}
+
+
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """B proteins, padded to the longest, L residues.
+
+    Attributes
+    ----------
+    x0 : (B, L, 3) centroids, centred per protein, divided by `scale`; 0 on padding.
+    mask : (B, L) bool, True on residues.
+    residue : (B, L) int64, 0..19 in the order of AMINO_ACIDS, 20 unknown or padding.
+    chain : (B, L) int64, 0 for the first chain.
+    position : (B, L) int64, index within the chain; gaps in residue numbers show.
+    scale : (B,) Å per unit of `x0`.
+    ids : one id a protein.
+    """
+
+    x0: Tensor
+    mask: Tensor
+    residue: Tensor
+    chain: Tensor
+    position: Tensor
+    scale: Tensor
+    ids: tuple[str, ...]
+
+    def __len__(self) -> int:
+        """Number of proteins."""
+        return len(self.ids)
+
+    def to(
+        self, device: torch.device | str | None = None, dtype: torch.dtype | None = None
+    ) -> Batch:
+        """The same batch on `device`; `dtype` applies to `x0` and `scale` alone."""
+        return replace(
+            self,
+            x0=self.x0.to(device=device, dtype=dtype),
+            scale=self.scale.to(device=device, dtype=dtype),
+            mask=self.mask.to(device),
+            residue=self.residue.to(device),
+            chain=self.chain.to(device),
+            position=self.position.to(device),
+        )
+
+    def angstrom(self, x: Tensor) -> Tensor:
+        """Normalised points (..., B, L, 3) in Å."""
+        return x * self.scale.to(x.dtype)[:, None, None]
+
+
+def make_batch(
+    structures: Structure | Sequence[Structure], *, scale: float | str = "own"
+) -> Batch:
+    """Pad `structures` to one length and divide their centroids by `scale`.
+
+    Parameters
+    ----------
+    structures : one structure or several.
+    scale : "own" divides each protein by its own standard deviation, as the public code does;
+        a number of Å divides all by that, as many-protein work must (`training_set_scale()`).
+
+    Raises
+    ------
+    ValueError
+        For no structures, or a scale that is not a positive number.
+    """
+    chosen = [structures] if isinstance(structures, Structure) else list(structures)
+    if not chosen:
+        raise ValueError("make_batch was given no structure; give it at least one")
+    scales = [_scale_of(structure, scale) for structure in chosen]
+    scaled = [torch.from_numpy(s.centroids) / a for s, a in zip(chosen, scales, strict=True)]
+    return Batch(
+        x0=_pad(scaled, 0.0),
+        mask=_pad([torch.ones(len(s), dtype=torch.bool) for s in chosen], False),
+        residue=_pad([_residues(s) for s in chosen], UNKNOWN_RESIDUE),
+        chain=_pad([torch.as_tensor(s.chain_index, dtype=torch.int64) for s in chosen], 0),
+        position=_pad([torch.as_tensor(s.position, dtype=torch.int64) for s in chosen], 0),
+        scale=torch.tensor(scales, dtype=torch.float32),
+        ids=tuple(s.id for s in chosen),
+    )
+
+
+def _scale_of(structure: Structure, scale: float | str) -> float:
+    if isinstance(scale, str) and scale != "own":
+        raise ValueError(f'scale is {scale!r}; use "own" or a number of Å')
+    value = standard_deviation(structure) if scale == "own" else float(scale)
+    if not (math.isfinite(value) and value > 0):
+        raise ValueError(
+            f"{structure.id}: the scale is {value} Å, and coordinates cannot be divided by that; "
+            "give a positive number, and a structure whose residues differ in place"
+        )
+    return value
+
+
+def _residues(structure: Structure) -> Tensor:
+    return torch.tensor([_RESIDUE_INDEX.get(c, UNKNOWN_RESIDUE) for c in structure.sequence])
+
+
+def _pad(rows: list[Tensor], value: float) -> Tensor:
+    return torch.nn.utils.rnn.pad_sequence(rows, batch_first=True, padding_value=value)
