@@ -1,0 +1,117 @@
+"""Measurements of a model: error by timestep, sampled structures, and what to compare them with."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from resfold_nb.data import Batch, rmsd, rmse
+from resfold_nb.diffusion import Samples, Schedule, ddim, ddpm
+from resfold_nb.model import Features, Predictor
+
+MEASURING_SEED = 20_240_611
+"""Noise for measurements: the same for every model, and never the noise of training."""
+
+
+@dataclass(frozen=True)
+class ErrorByTimestep:
+    """Mean error in Å of x0_pred at each timestep, over noise draws and proteins.
+
+    Attributes
+    ----------
+    t : (n,) timesteps.
+    rmse : (n,) without superposition.
+    rmsd : (n,) after superposition without reflection.
+    """
+
+    t: np.ndarray
+    rmse: np.ndarray
+    rmsd: np.ndarray
+
+    @property
+    def worst(self) -> float:
+        """The largest RMSE over timesteps, in Å."""
+        return float(self.rmse.max())
+
+
+@torch.no_grad()
+def error_by_timestep(predictor: Predictor, batch: Batch, *, draws: int = 4,
+                      timesteps: Sequence[int] | None = None,
+                      seed: int = MEASURING_SEED) -> ErrorByTimestep:  # fmt: skip
+    """Single-step denoising error: noise x0 to timestep t, predict x0, compare; for each t.
+
+    Parameters
+    ----------
+    draws : noise draws for each protein and timestep, the same at every t.
+    timesteps : which; all T by default.
+    """
+    predictor.eval()
+    batch = batch.to(predictor.a.device, predictor.a.dtype)
+    denoise = predictor.denoiser_for(Features.of(batch))
+    chosen = range(predictor.schedule.timesteps) if timesteps is None else timesteps
+    eps = _noise(batch, draws, seed)
+    errors = [_error_at(denoise, predictor, batch, eps, t) for t in chosen]
+    both = np.array(errors, dtype=float).reshape(-1, 2)
+    return ErrorByTimestep(np.array(list(chosen)), both[:, 0], both[:, 1])
+
+
+def _error_at(denoise, predictor: Predictor, batch: Batch, eps: Tensor, t: int  # noqa: ANN001
+              ) -> tuple[float, float]:  # fmt: skip
+    n = len(eps) // len(batch.x0)
+    x0, mask, scale = (x.repeat_interleave(n, 0) for x in (batch.x0, batch.mask, batch.scale))
+    ts = torch.full((len(x0),), t, device=x0.device)
+    a, s = predictor.amplitudes(ts)
+    x0_pred = denoise(a * x0 + s * eps, ts)
+    return tuple(float((d(x0_pred, x0, mask) * scale).mean()) for d in (rmse, rmsd))
+
+
+def _noise(batch: Batch, draws: int, seed: int) -> Tensor:
+    # Drawn on the CPU, so that every device measures with the same noise.
+    shape = (len(batch.x0) * draws, *batch.x0.shape[1:])
+    generator = torch.Generator().manual_seed(seed)
+    return torch.randn(shape, generator=generator).to(batch.x0.device, batch.x0.dtype)
+
+
+def sample(predictor: Predictor, batch: Batch, *, copies: int = 4, sampler: str = "ddpm",
+           seed: int = MEASURING_SEED, timesteps: Sequence[int] | None = None,
+           x0_clamp: float | None = None, call_at_zero: bool = False) -> Samples:  # fmt: skip
+    """Structures sampled from pure noise at t = T - 1, `copies` of each protein in turn.
+
+    Noise comes from `seed` on the CPU: the same for every model and device.
+    """
+    predictor.eval()
+    batch = batch.to(predictor.a.device, predictor.a.dtype)
+    calls = predictor.schedule.timesteps - 1 if timesteps is None else len(timesteps)
+    start, *steps = (_noise(batch, copies, seed + i) for i in range(calls + 1))
+    run = {"ddpm": ddpm, "ddim": ddim}[sampler]
+    return run(predictor.denoiser_for(Features.of(batch)), predictor.schedule, start,
+               timesteps=timesteps, noise=torch.stack(steps), x0_clamp=x0_clamp,
+               call_at_zero=call_at_zero)  # fmt: skip
+
+
+def sample_errors(points: Tensor, batch: Batch) -> tuple[np.ndarray, np.ndarray]:
+    """RMSE and RMSD in Å of each of B copies structures (B copies, L, 3) to its protein."""
+    n = len(points) // len(batch.x0)
+    batch = batch.to(points.device, points.dtype)
+    x0, mask, scale = (x.repeat_interleave(n, 0) for x in (batch.x0, batch.mask, batch.scale))
+    return tuple((d(points, x0, mask) * scale).cpu().numpy() for d in (rmse, rmsd))
+
+
+def baselines(schedule: Schedule, sd: float, scale: float = 1.0) -> dict[str, np.ndarray]:
+    """Expected RMSE by timestep of three predictors that learn nothing, (T,) each, in Å.
+
+    For data of standard deviation `sd` an axis in the units of x_t and `scale` Å a unit:
+    "predict zero" sqrt(3) sd; "copy x_t" sqrt(3 ((1-a)^2 sd^2 + s^2)); and the best multiple of
+    x_t, k = a sd^2 / (a^2 sd^2 + s^2), whose error is sqrt(3) s sd / sqrt(a^2 sd^2 + s^2).
+    """
+    a, s = schedule.a.numpy(), schedule.s.numpy()
+    per_axis = {
+        "predict zero": np.full_like(a, sd),
+        "copy x_t": np.sqrt((1 - a) ** 2 * sd**2 + s**2),
+        "best linear": s * sd / np.sqrt(a**2 * sd**2 + s**2),
+    }
+    return {name: np.sqrt(3) * scale * value for name, value in per_axis.items()}

@@ -1,0 +1,15 @@
+"""Schedules, parameterisations and samplers: the parts of a diffusion model without weights."""
+
+from resfold_nb.diffusion.parameterisation import (
+    FORMS,
+    Parameterisation,
+    edm,
+    get_form,
+    to_eps,
+    to_v,
+)
+from resfold_nb.diffusion.samplers import Denoise, Samples, ddim, ddpm, spaced_timesteps
+from resfold_nb.diffusion.schedule import Schedule, cosine, get_schedule, linear
+
+__all__ = ["FORMS", "Denoise", "Parameterisation", "Samples", "Schedule", "cosine", "ddim", "ddpm", "edm",
+           "get_form", "get_schedule", "linear", "spaced_timesteps", "to_eps", "to_v"]  # fmt: skip

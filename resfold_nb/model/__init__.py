@@ -1,0 +1,14 @@
+"""The network: trunk, denoiser, and the two with a parameterisation around them."""
+
+from resfold_nb.model.network import (
+    Denoiser,
+    Features,
+    NetworkSize,
+    ResFold,
+    Trunk,
+    count_parameters,
+)
+from resfold_nb.model.predictor import Predictor
+
+__all__ = ["Denoiser", "Features", "NetworkSize", "Predictor", "ResFold", "Trunk",
+           "count_parameters"]  # fmt: skip

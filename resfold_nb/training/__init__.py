@@ -1,0 +1,12 @@
+"""Recipes, the training loop, losses, checkpoints."""
+
+from resfold_nb.training.checkpoint import load_checkpoint, save_checkpoint
+from resfold_nb.training.loop import State, best_device, build, draw, learning_rate, train
+from resfold_nb.training.losses import Draw, mean_squared_error, pair_distance_error, training_loss
+from resfold_nb.training.recipe import Recipe
+from resfold_nb.training.recipes import as_published, named_recipe, starved, well_fed
+
+__all__ = ["Draw", "Recipe", "State", "as_published", "best_device", "build", "draw",
+           "learning_rate", "load_checkpoint", "mean_squared_error", "named_recipe",
+           "pair_distance_error", "save_checkpoint", "starved", "train", "training_loss",
+           "well_fed"]  # fmt: skip

@@ -1,0 +1,113 @@
+"""The training loop: a generator that notebook, progress bar and study all drive."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from resfold_nb.data import Batch
+from resfold_nb.diffusion import get_form, get_schedule
+from resfold_nb.model import Features, Predictor, ResFold
+from resfold_nb.training.losses import Draw, training_loss
+from resfold_nb.training.recipe import Recipe
+
+
+@dataclass(frozen=True)
+class State:
+    """A run after `step` optimiser steps.
+
+    Attributes
+    ----------
+    step : optimiser steps done, from 0 (the network as initialised) to `recipe.steps`.
+    loss : scalar on the device, detached; NaN at step 0. Reading it waits for a GPU.
+    predictor : the model, trained in place: a later state holds the same object.
+    """
+
+    step: int
+    loss: Tensor
+    predictor: Predictor
+
+
+def best_device() -> torch.device:
+    """CUDA if there is one, else Apple's MPS, else the CPU."""
+    if torch.cuda.is_available():
+        return torch.device("cuda")
+    if torch.backends.mps.is_available():
+        return torch.device("mps")
+    return torch.device("cpu")
+
+
+def build(recipe: Recipe, seed: int = 0, device: torch.device | str = "cpu") -> Predictor:
+    """The untrained model of a recipe; leaves torch's global random state as it was."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        network = ResFold(recipe.size)
+    schedule = get_schedule(recipe.schedule, recipe.size.timesteps)
+    return Predictor(network, get_form(recipe.form), schedule).to(device)
+
+
+def train(recipe: Recipe, batch: Batch, seed: int = 0,
+          device: torch.device | str = "cpu") -> Iterator[State]:  # fmt: skip
+    """Yield the state before the first step and after each one.
+
+    The same recipe, batch, seed, machine, versions and thread count give the same numbers to the
+    bit. Weights come from `seed`, noise from `seed` too but from another stream.
+
+    Raises FloatingPointError when the final loss is not finite.
+    """
+    predictor = build(recipe, seed, device)
+    batch = batch.to(device)
+    features = Features.of(batch)
+    generator = torch.Generator(device).manual_seed(seed + 1_000_003)
+    optimiser = _optimiser(recipe, predictor)
+    plan = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: learning_rate(recipe, step))
+    loss = torch.full((), math.nan, device=device)
+    yield State(0, loss, predictor)
+    for step in range(1, recipe.steps + 1):
+        predictor.train()
+        loss = training_loss(recipe, predictor, draw(recipe, batch, features, generator), features)
+        optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        if recipe.clip is not None:
+            nn.utils.clip_grad_norm_(predictor.parameters(), recipe.clip)
+        optimiser.step()
+        plan.step()
+        yield State(step, loss.detach(), predictor)
+    if not torch.isfinite(loss):
+        raise FloatingPointError(
+            f"recipe {recipe.name!r} (form {recipe.form}, seed {seed}) ended with a loss of "
+            f"{float(loss)}; lower learning_rate, or set clip=1.0"
+        )
+
+
+def draw(recipe: Recipe, batch: Batch, features: Features, generator: torch.Generator) -> Draw:
+    """Fresh timesteps and noise: `recipe.noise_levels` of each protein."""
+    n = recipe.noise_levels
+    x0 = batch.x0.repeat_interleave(n, 0)
+    t = torch.randint(recipe.first_timestep, recipe.size.timesteps, (len(x0),),
+                      generator=generator, device=x0.device)  # fmt: skip
+    eps = torch.randn(x0.shape, generator=generator, device=x0.device, dtype=x0.dtype)
+    mask = None if features.mask is None else features.mask.repeat_interleave(n, 0)
+    return Draw(x0, eps, t, mask)
+
+
+def learning_rate(recipe: Recipe, step: int) -> float:
+    """Share of the recipe's learning rate at a step: linear warm-up, then a half cosine to 0."""
+    if step < recipe.warmup:
+        return (step + 1) / recipe.warmup
+    if not recipe.decay:
+        return 1.0
+    done = (step - recipe.warmup) / max(1, recipe.steps - recipe.warmup)
+    return 0.5 * (1 + math.cos(math.pi * min(done, 1.0)))
+
+
+def _optimiser(recipe: Recipe, predictor: Predictor) -> torch.optim.Optimizer:
+    device = next(predictor.parameters()).device.type
+    return torch.optim.AdamW(
+        predictor.parameters(), lr=recipe.learning_rate, weight_decay=recipe.weight_decay,
+        fused=device in ("cpu", "cuda"),
+    )  # fmt: skip
