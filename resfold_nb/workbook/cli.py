@@ -1,0 +1,149 @@
+"""The command line. Needs the standard library alone until a command runs in the environment."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+
+from resfold_nb.workbook import environment
+from resfold_nb.workbook.paths import BUILD, NOTEBOOKS, PROFILES, ROOT
+
+FIRST_NOTEBOOK = NOTEBOOKS / "00_tour.ipynb"
+
+_PASSES_ON = ("lab", "test", "study")  # whose unknown options belong to the program they start
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit status."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    options, rest = _parser().parse_known_args(arguments)
+    if rest and options.command not in _PASSES_ON:
+        _parser().error(f"unknown argument(s) for {options.command}: {' '.join(rest)}")
+    try:
+        if options.command == "setup":
+            environment.build(force=options.force)
+            return 0
+        if not environment.is_complete():
+            return environment.run_inside(arguments)
+        return options.run(options, rest)
+    except environment.SetupError as error:
+        print(f"\n{error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("\nStopped.", file=sys.stderr)
+        return 130
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m resfold_nb",
+        description="Set up, open, test and run the ResFold workbook.",
+        allow_abbrev=False,
+    )
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    _add_plain(commands)
+    _add_run(commands)
+    _add_bands(commands)
+    return parser
+
+
+_Commands = argparse._SubParsersAction  # argparse gives the type no public name
+
+
+def _add(commands: _Commands, name: str, run: Callable[..., int] | None, help: str,
+         ) -> argparse.ArgumentParser:
+    parser = commands.add_parser(
+        name, help=help, description=help, allow_abbrev=False, add_help=name != "study"
+    )
+    parser.set_defaults(run=run)
+    return parser
+
+
+def _add_plain(commands: _Commands) -> None:
+    setup = _add(commands, "setup", None, "Build .venv and install the workbook into it.")
+    setup.add_argument("--force", action="store_true", help="even if it is up to date")
+    _add(commands, "lab", _lab, "Open JupyterLab on the tour; more options go to JupyterLab.")
+    _add(commands, "test", _test, "Run the tests; more options go to pytest.")
+    _add(commands, "study", _study, "Run a study and record it; options go to the study.")
+    notebooks = _add(commands, "notebooks", _notebooks, "Keep notebooks and their sources in step.")
+    notebooks.add_argument(
+        "action",
+        choices=("build", "check", "pull"),
+        help="build: sources to notebooks; check: fail if they differ; pull: notebooks to sources",
+    )
+
+
+def _add_run(commands: _Commands) -> None:
+    run = _add(commands, "run", _run, "Execute the notebooks and check what they measured.")
+    _add_choices(run)
+    run.add_argument("--seed", type=int, default=0, help="default: 0")
+    run.add_argument("--out", default=str(BUILD), help="where results go; default: build")
+
+
+def _add_bands(commands: _Commands) -> None:
+    bands = _add(commands, "bands", _bands, "Measure the bands of the recorded numbers anew.")
+    _add_choices(bands)
+    bands.add_argument("--seeds", type=int, default=5, help="how many, at least 5; default: 5")
+
+
+def _add_choices(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--profile", default="laptop", choices=PROFILES, help="default: laptop")
+    parser.add_argument("--only", default="", metavar="06,07", help="these notebooks; default: all")
+    parser.add_argument("--jobs", type=int, default=None, help="at once; default: one a core")
+    parser.add_argument("--timeout", type=int, default=None, help="seconds a cell may take")
+
+
+def _lab(options: argparse.Namespace, rest: list[str]) -> int:
+    opened = [str(FIRST_NOTEBOOK)] if FIRST_NOTEBOOK.exists() else []
+    return _call("jupyterlab", f"--ServerApp.root_dir={NOTEBOOKS}", *rest, *opened)
+
+
+def _test(options: argparse.Namespace, rest: list[str]) -> int:
+    # One process a core with one thread each is faster than threads that share the cores.
+    workers = os.cpu_count() or 1
+    spread = ["-n", str(workers), "--dist", "loadgroup"] if workers > 1 else []
+    return _call("pytest", *spread, *rest, OMP_NUM_THREADS="1")
+
+
+def _study(options: argparse.Namespace, rest: list[str]) -> int:
+    from resfold_nb.analysis.study import main as study
+
+    return study(rest)
+
+
+def _notebooks(options: argparse.Namespace, rest: list[str]) -> int:
+    from resfold_nb.workbook import sources
+
+    if options.action == "check":
+        problems = sources.check()
+        print("\n".join(problems) or "Notebooks and sources agree.")
+        return 1 if problems else 0
+    changed = sources.build() if options.action == "build" else sources.pull()
+    print("\n".join(f"wrote {path.relative_to(ROOT)}" for path in changed) or "Nothing to do.")
+    return 0
+
+
+def _run(options: argparse.Namespace, rest: list[str]) -> int:
+    from resfold_nb.workbook import runner
+
+    return runner.main(options)
+
+
+def _bands(options: argparse.Namespace, rest: list[str]) -> int:
+    from resfold_nb.workbook import banding
+
+    return banding.main(options)
+
+
+def _call(module: str, *arguments: str, **variables: str) -> int:
+    """Run a module of this Python from the checkout's root, and return its exit status."""
+    command = [sys.executable, "-m", module, *arguments]
+    process = subprocess.Popen(command, cwd=ROOT, env=os.environ | variables)
+    while True:
+        try:
+            return process.wait()
+        except KeyboardInterrupt:
+            continue  # ctrl-C reaches the program too; it decides when to stop
