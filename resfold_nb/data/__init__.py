@@ -2,7 +2,9 @@
 
 from resfold_nb.data.batch import UNKNOWN_RESIDUE, Batch, make_batch
 from resfold_nb.data.bundled import Entry, catalogue, data_directory, load, training_set_scale
-from resfold_nb.data.errors import StructureError, UnknownStructure
+from resfold_nb.data.errors import ResiduesLeftOut, StructureError, UnknownStructure
+from resfold_nb.data.export import write_trajectory
+from resfold_nb.data.files import read_structure
 from resfold_nb.data.geometry import rmsd, rmse, superpose
 from resfold_nb.data.structure import (
     AMINO_ACIDS,
@@ -17,6 +19,7 @@ __all__ = [
     "UNKNOWN_RESIDUE",
     "Batch",
     "Entry",
+    "ResiduesLeftOut",
     "Structure",
     "StructureError",
     "UnknownStructure",
@@ -24,9 +27,11 @@ __all__ = [
     "data_directory",
     "load",
     "make_batch",
+    "read_structure",
     "rmsd",
     "rmse",
     "standard_deviation",
     "superpose",
     "training_set_scale",
+    "write_trajectory",
 ]
