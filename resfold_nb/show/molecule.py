@@ -1,0 +1,227 @@
+"""One structure in 3D through py3Dmol, with the library inlined so that no network is needed."""
+
+from __future__ import annotations
+
+import html
+import itertools
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from IPython.display import HTML, display
+
+from resfold_nb.data import AMINO_ACIDS, Structure
+from resfold_nb.show.bundle import inline, library
+from resfold_nb.show.still import still_image
+from resfold_nb.show.theme import PALETTE, caption_html, chain_colours, index_colours
+
+if TYPE_CHECKING:
+    import gemmi
+
+STYLES = ("cartoon", "stick", "trace", "line")
+LIBRARY_MARK = 'data-resfold="3dmol"'
+_NAMES = dict(zip(
+    "ACDEFGHIKLMNPQRSTVWY",
+    "ALA CYS ASP GLU PHE GLY HIS ILE LYS LEU MET ASN PRO GLN ARG SER THR VAL TRP TYR".split(),
+    strict=True,
+))
+_ATOMS = (("N", "N"), ("CA", "C"), ("C", "C"), ("O", "O"))
+
+
+def structure(
+    structure: Structure,
+    *,
+    style: str = "cartoon",
+    alt: str | None = None,
+    centroids: bool = False,
+    height: int = 340,
+) -> None:
+    """Display a structure in 3D, without network, in JupyterLab and in an exported page.
+
+    One chain is coloured from its first residue (dark) to its last (light), several by chain.
+
+    Parameters
+    ----------
+    structure : from `resfold_nb.data`, at least two residues.
+    style : "cartoon", "stick", "trace" or "line".
+    alt : visible caption and text alternative; by default id, length and chains.
+    centroids : also draw each residue's centroid of N, CA, C and O, the point that is diffused.
+    height : in pixels.
+    """
+    if style not in STYLES:
+        raise ValueError(f"style must be one of {', '.join(STYLES)}, got {style!r}")
+    if len(structure) < 2 or not np.isfinite(structure.backbone).all():
+        raise ValueError(f"{structure.id} needs two residues or more with finite coordinates")
+    alt = (alt or _describe(structure, centroids)).strip()
+    colours = _colours(structure)
+    view = _view(structure, style, colours, centroids, height)
+    still = still_image({structure.id: structure.backbone[:, 1]}, None,
+                        structure.chain_index.tolist(), colours, alt)
+    page = library_script() + _stage(view.write_html(), still, alt, height)
+    display({"text/html": page, "text/plain": f"[3D structure] {alt}"}, raw=True)
+
+
+def library_script() -> str:
+    """Script element that gives the page 3Dmol.js, once, and tells py3Dmol that it is there.
+
+    Each view brings it, so that any of them may be drawn first, alone, or again; the browser
+    runs it once. `define` and the like are hidden because Jupyter's pages have an AMD loader,
+    which the library would otherwise register with instead of making itself global.
+    """
+    code = inline(library("3Dmol.js"))
+    return (f"<script {LIBRARY_MARK}>if (!globalThis.$3Dmol) "
+            f"(function (define, exports, module) {{{code}\n}}).call(window);\n"
+            "globalThis.$3Dmolpromise = Promise.resolve();</script>")
+
+
+def to_pdb(structure: Structure) -> str:
+    """PDB text with N, CA, C, O and the secondary structure; residues are numbered from 1."""
+    import gemmi
+
+    out = gemmi.Structure()
+    out.name = structure.id
+    model = gemmi.Model(1)
+    names = _chain_letters(structure)
+    for index in np.unique(structure.chain_index):
+        chain = gemmi.Chain(names[int(index)])
+        for i in np.flatnonzero(structure.chain_index == index):
+            chain.add_residue(_residue(structure, int(i)))
+        model.add_chain(chain)
+    out.add_model(model)
+    _add_secondary_structure(out, structure, names)
+    return out.make_pdb_string(gemmi.PdbWriteOptions(cryst1_record=False))
+
+
+def _residue(structure: Structure, i: int) -> gemmi.Residue:
+    """Residue ``i`` with its four backbone atoms."""
+    import gemmi
+
+    residue = gemmi.Residue()
+    residue.name = _residue_name(structure, i)
+    residue.seqid = gemmi.SeqId(i + 1, " ")
+    for (name, element), position in zip(_ATOMS, structure.backbone[i].tolist(), strict=True):
+        atom = gemmi.Atom()
+        atom.name, atom.element, atom.pos = name, gemmi.Element(element), gemmi.Position(*position)
+        residue.add_atom(atom)
+    return residue
+
+
+def _residue_name(structure: Structure, i: int) -> str:
+    """Three-letter name; GLY stands for what is not one of the twenty."""
+    letter = structure.sequence[i]
+    return _NAMES[letter] if letter in AMINO_ACIDS else "GLY"
+
+
+def _add_secondary_structure(
+    out: gemmi.Structure, structure: Structure, names: list[str]
+) -> None:
+    """HELIX and SHEET records from the DSSP letters; without any, 3Dmol assigns its own."""
+    import gemmi
+
+    for kind, first, last in _segments(structure):
+        ends = [
+            gemmi.AtomAddress(names[int(structure.chain_index[i])], gemmi.SeqId(i + 1, " "),
+                              _residue_name(structure, i), "")
+            for i in (first, last)
+        ]
+        if kind == "helix":
+            helix = gemmi.Helix()
+            helix.start, helix.end = ends
+            out.helices.append(helix)
+        else:
+            strand = gemmi.Sheet.Strand()
+            strand.start, strand.end = ends
+            sheet = gemmi.Sheet(str(len(out.sheets) + 1))
+            sheet.strands.append(strand)
+            out.sheets.append(sheet)
+
+
+def _segments(structure: Structure) -> list[tuple[str, int, int]]:
+    """Runs of helix (H, G, I) and strand (E) within a chain: (kind, first, last)."""
+    kinds = {"H": "helix", "G": "helix", "I": "helix", "E": "strand"}
+    labels = [(kinds.get(letter), int(chain)) for letter, chain
+              in zip(structure.secondary_structure, structure.chain_index, strict=True)]
+    runs = []
+    for (kind, _), group in itertools.groupby(enumerate(labels), key=lambda pair: pair[1]):
+        places = [i for i, _ in group]
+        if kind is not None and len(places) > 1:
+            runs.append((kind, places[0], places[-1]))
+    return runs
+
+
+def _chain_letters(structure: Structure) -> list[str]:
+    """One-letter chain names, as the PDB format has room for no more."""
+    letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+    return [letters[i % len(letters)] for i in range(int(structure.chain_index.max()) + 1)]
+
+
+def _colours(structure: Structure) -> list[str]:
+    """Per residue: by chain where there are several, else along the chain."""
+    if len(np.unique(structure.chain_index)) > 1:
+        return chain_colours(structure.chain_index)
+    return index_colours(len(structure))
+
+
+def _view(
+    structure: Structure, style: str, colours: list[str], centroids: bool, height: int
+) -> Any:
+    """The py3Dmol view; it names no address to load the library from."""
+    import py3Dmol
+
+    view = py3Dmol.view(width="100%", height=height, js="")
+    view.addModel(to_pdb(structure), "pdb")
+    look: dict[str, Any] = {
+        "colorscheme": {"prop": "resi", "map": {i + 1: c for i, c in enumerate(colours)}}}
+    kind = style
+    if style == "trace":
+        kind, look["style"] = "cartoon", "trace"
+    if centroids and kind == "cartoon":
+        look["opacity"] = 0.6
+    view.setStyle({kind: look})
+    if centroids:
+        _add_centroids(view, structure)
+    view.zoomTo()
+    return view
+
+
+def _add_centroids(view: Any, structure: Structure) -> None:
+    """A second model with one ball per residue."""
+    points = structure.backbone.mean(axis=1)
+    lines = [str(len(points)), "centroids", *(f"C {x:.3f} {y:.3f} {z:.3f}" for x, y, z in points)]
+    view.addModel("\n".join(lines), "xyz")
+    view.setStyle({"model": -1}, {"sphere": {"radius": 0.7, "color": PALETTE["residual"]}})
+
+
+def _stage(view: str, still: str, alt: str, height: int) -> str:
+    """Frame with a name for screen readers, over a still picture that the 3D view replaces.
+
+    The still is all that shows where scripts do not run: untrusted, or without WebGL.
+    """
+    return (
+        f'<div class="resfold-structure" role="img" aria-label="{html.escape(alt)}">'
+        f'<div class="resfold-still">{still}</div>{_hidden_until_drawn(view)}</div>'
+        + caption_html(alt)
+    )
+
+
+def _hidden_until_drawn(view: str) -> str:
+    """py3Dmol's HTML, kept out of sight until it holds a canvas."""
+    return f"""<div class="resfold-3d" style="display:none;background:white">{view}</div>
+<script>(() => {{
+  const frame = document.currentScript.closest(".resfold-structure");
+  const stage = frame.querySelector(".resfold-3d"), still = frame.querySelector(".resfold-still");
+  stage.style.display = "";
+  still.style.display = "none";
+  $3Dmolpromise.then(() => setTimeout(() => {{
+    if (stage.querySelector("canvas")) return;
+    stage.style.display = "none";
+    still.style.display = "";
+  }}));
+}})()</script>"""
+
+
+def _describe(structure: Structure, centroids: bool) -> str:
+    """Caption for a structure that was given none."""
+    chains = ", ".join(structure.chain_names)
+    several = "chains" if len(structure.chain_names) > 1 else "chain"
+    dots = ", with the centroid of each residue as a ball" if centroids else ""
+    return f"{structure.id}: {len(structure)} residues, {several} {chains}{dots}."

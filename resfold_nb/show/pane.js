@@ -1,0 +1,172 @@
+// One 3D pane. The kernel sends every frame once; from then on the browser works alone.
+
+const GHOST = 0xbdbdbd;
+const FIELD_OF_VIEW = 20, CAMERA_Z = 150;            // fixed inside 3Dmol
+const cameras = (globalThis.__resfold_cameras ??= new Map());   // group -> viewers
+
+// py3Dmol views wait for the same two globals, so a page holds one copy of the library.
+async function load3Dmol(model) {
+  if (!globalThis.$3Dmol) {
+    const id = model.get("library").slice("IPY_MODEL_".length);
+    const library = await model.widget_manager.get_model(id);
+    const script = document.createElement("script");
+    // hidden names: else the library would register itself with the page's require.js instead
+    script.textContent =
+      `(function (define, exports, module) {${library.get("source")}\n}).call(window)`;
+    document.head.append(script);
+    script.remove();
+  }
+  globalThis.$3Dmolpromise = Promise.resolve();
+  return globalThis.$3Dmol;
+}
+
+let software;                                        // true, false, or undefined before the test
+function hasSoftwareGL() {
+  if (software !== undefined) return software;
+  const gl = document.createElement("canvas").getContext("webgl2");
+  if (!gl) throw new Error("This browser offers no WebGL, which 3D views need.");
+  const info = gl.getExtension("WEBGL_debug_renderer_info");
+  const name = info ? gl.getParameter(info.UNMASKED_RENDERER_WEBGL) : "";
+  gl.getExtension("WEBGL_lose_context")?.loseContext();
+  return (software = /swiftshader|llvmpipe|software/i.test(name));
+}
+
+function floats(view) {                              // a copy, because the offset may not be aligned
+  return new Float32Array(view.buffer.slice(view.byteOffset, view.byteOffset + view.byteLength));
+}
+
+function attached(element) {                         // 3Dmol needs a size before it starts
+  return new Promise((done) => {
+    const watcher = new ResizeObserver(() => {
+      if (!element.clientWidth) return;
+      watcher.disconnect();
+      done();
+    });
+    watcher.observe(element);
+  });
+}
+
+// Bonds are given, not guessed: neighbours in a noised chain are far further apart than 3.8 Å.
+function addChain(viewer, chain, points, style) {
+  const molecule = viewer.addModel();
+  molecule.addAtoms(chain.map((c, i) => {
+    const bonds = [i - 1, i + 1].filter((j) => chain[j] === c);
+    return { elem: "C", atom: "CA", resi: i + 1, chain: String(c), serial: i, bonds,
+      bondOrder: bonds.map(() => 1), x: points[3 * i], y: points[3 * i + 1], z: points[3 * i + 2] };
+  }));
+  molecule.setStyle({}, style);
+  return molecule;
+}
+
+function moveTo(molecule, points, frame) {
+  const atoms = molecule.selectedAtoms({});
+  let k = 3 * atoms.length * frame;
+  for (const atom of atoms) [atom.x, atom.y, atom.z] = [points[k++], points[k++], points[k++]];
+}
+
+function aim(viewer, box, centre, radius) {
+  const aspect = Math.min(1, box.clientWidth / box.clientHeight);
+  const distance = (1.08 * radius) / aspect / Math.tan((Math.PI / 360) * FIELD_OF_VIEW);
+  viewer.setSlab(-3 * radius, 3 * radius);
+  viewer.setView([...centre.map((c) => -c), CAMERA_Z - distance, 0, 0, 0, 1]);
+}
+
+// Turning one pane turns the others of its player.
+function joinCamera(group, viewer) {
+  const others = cameras.get(group) ?? new Set();
+  cameras.set(group, others);
+  for (const other of others) {
+    other.linkViewer(viewer);
+    viewer.linkViewer(other);
+  }
+  others.add(viewer);
+  return () => {
+    others.delete(viewer);
+    for (const other of others) {
+      other.linkedViewers = other.linkedViewers.filter((v) => v !== viewer);
+    }
+  };
+}
+
+function skeleton(model, el) {
+  const pane = document.createElement("div");
+  pane.className = "resfold-pane";
+  const heading = Object.assign(document.createElement("h4"),
+    { textContent: model.get("heading"), hidden: !model.get("heading") });
+  const box = Object.assign(document.createElement("div"), { className: "resfold-stage" });
+  box.style.height = `${model.get("height")}px`;
+  box.setAttribute("role", "img");
+  box.setAttribute("aria-label", model.get("alt"));
+  const note = Object.assign(document.createElement("div"), { className: "resfold-note" });
+  note.hidden = !model.get("captions").length;
+  pane.append(heading, box, note);
+  el.append(pane);
+  return { box, note };
+}
+
+async function draw(model, box, note) {
+  const softwareGL = hasSoftwareGL();
+  const lib = await load3Dmol(model);
+  await attached(box);
+  // smoothing costs ten times the time where the processor does the drawing
+  const viewer = lib.createViewer(box, { backgroundColor: "white", antialias: !softwareGL });
+  const points = floats(model.get("frames")), chain = model.get("chain");
+  const colours = model.get("colours");
+  const style = { stick: { radius: 0.45, colorfunc: (atom) => colours[atom.resi - 1] } };
+  if (model.get("truth").byteLength) {
+    addChain(viewer, chain, floats(model.get("truth")), { stick: { radius: 0.2, color: GHOST } });
+  }
+  const molecule = addChain(viewer, chain, points, style);
+  const show = () => {
+    const last = points.length / (3 * chain.length) - 1;
+    const frame = Math.max(0, Math.min(last, model.get("frame")));
+    moveTo(molecule, points, frame);
+    molecule.setStyle({}, style);                    // drops the cached shape, keeps the camera
+    viewer.render();
+    note.textContent = model.get("captions")[frame] ?? "";
+    box.dataset.frame = frame;
+  };
+  show();
+  aim(viewer, box, model.get("centre"), model.get("radius"));
+  box.resfoldViewer = viewer;
+  return { viewer, show };
+}
+
+function explain(model, box, error) {
+  box.classList.add("resfold-failed");
+  box.removeAttribute("role");                       // so that the text is read out
+  box.textContent = `The 3D view could not be drawn. ${error.message ?? error} ` +
+    `Switch on hardware acceleration or try another browser. It would show: ${model.get("alt")}`;
+}
+
+async function render({ model, el }) {
+  const { box, note } = skeleton(model, el);
+  let drawn;
+  try {
+    drawn = await draw(model, box, note);
+  } catch (error) {
+    explain(model, box, error);
+    return undefined;
+  }
+  let waiting = false;                               // at most one drawing per screen refresh
+  const request = () => {
+    if (waiting) return;
+    waiting = true;
+    requestAnimationFrame(() => {
+      waiting = false;
+      drawn.show();
+    });
+  };
+  model.on("change:frame", request);
+  const leave = joinCamera(model.get("group"), drawn.viewer);
+  return () => {
+    model.off("change:frame", request);
+    leave();
+    drawn.viewer.clear();                            // frees its share of the one WebGL context
+    drawn.viewer.divwatcher?.disconnect();
+    drawn.viewer.intwatcher?.disconnect();
+    box.replaceChildren();
+  };
+}
+
+export default { render };
