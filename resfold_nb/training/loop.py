@@ -80,7 +80,7 @@ def train(recipe: Recipe, batch: Batch, seed: int = 0,
     if not torch.isfinite(loss):
         raise FloatingPointError(
             f"recipe {recipe.name!r} (form {recipe.form}, seed {seed}) ended with a loss of "
-            f"{float(loss)}; lower learning_rate, or set clip=1.0"
+            f"{float(loss.detach())}; lower learning_rate, or set clip=1.0"
         )
 
 

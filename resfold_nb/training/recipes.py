@@ -1,4 +1,8 @@
-"""The three named recipes, in the sizes of the three profiles."""
+"""The three named recipes, in the sizes of the three profiles.
+
+Each names a form only by default: `named_recipe("starved", form="x0")` differs from the broken
+model in the form and in nothing else.
+"""
 
 from __future__ import annotations
 
@@ -8,25 +12,40 @@ from typing import Any
 from resfold_nb.model import NetworkSize
 from resfold_nb.training.recipe import Recipe
 
+PROFILES = ("ci", "laptop", "gpu")
+
+FROZEN_ON = "1HZ6_A"
+"""The protein on which the starved recipe was chosen, before any other was measured."""
+
 
 def well_fed(profile: str = "laptop") -> Recipe:
-    """Small network, many noise levels a step."""
-    steps = {"ci": 300, "laptop": 600, "gpu": 2000}[profile]
+    """Small network, many noise levels a step, warm-up and clipping."""
+    steps = {"ci": 120, "laptop": 300, "gpu": 2000}[profile]
     return Recipe("well fed", size=NetworkSize(64, 1, 2, 4), steps=steps, noise_levels=24,
                   learning_rate=2e-3, warmup=20, clip=1.0)  # fmt: skip
 
 
 def starved(profile: str = "laptop") -> Recipe:
-    """Deep network, one noise level a step."""
-    steps = {"ci": 300, "laptop": 1000, "gpu": 2000}[profile]
-    return Recipe("starved", size=NetworkSize(64, 9, 7, 4), steps=steps, noise_levels=1)
+    """Deep network, one noise level a step, the report's 500 steps.
+
+    Chosen on `FROZEN_ON` with seeds 0 to 2 among eight settings of depth, width, steps and
+    learning rate; in all of them the broken form ended worse than A, by factors of 1.9 to 3.2.
+    """
+    steps = {"ci": 150, "laptop": 500, "gpu": 500}[profile]
+    return Recipe("starved", size=NetworkSize(64, 9, 7, 4), steps=steps, noise_levels=1,
+                  learning_rate=5e-4)  # fmt: skip
 
 
 def as_published(profile: str = "laptop") -> Recipe:
-    """The public code's defaults (DESIGN: what the report leaves out); whole in profile gpu."""
-    size = NetworkSize.full() if profile == "gpu" else NetworkSize(64, 3, 2, 4)
-    steps = {"ci": 100, "laptop": 500, "gpu": 500}[profile]
-    return Recipe("as published", size=size, steps=steps, noise_levels=64 if profile == "gpu" else 16,
+    """The public code's defaults; whole in profile gpu, scaled down on two cores.
+
+    Superposed error plus a tenth of the pair-distance error, AdamW at 1e-3 with cosine decay, no
+    warm-up, no clipping, x0 clamped to +-3 in sampling.
+    """
+    whole = profile == "gpu"
+    size = NetworkSize.full() if whole else NetworkSize(64, 3, 2, 4)
+    steps = {"ci": 60, "laptop": 500, "gpu": 500}[profile]
+    return Recipe("as published", size=size, steps=steps, noise_levels=64 if whole else 16,
                   superposed=True, pair_distance=0.1, x0_clamp=3.0)  # fmt: skip
 
 
@@ -36,7 +55,12 @@ NAMED: dict[str, Callable[[str], Recipe]] = {
 
 
 def named_recipe(name: str, profile: str = "laptop", **changes: Any) -> Recipe:
-    """A named recipe in the size of a profile, with `changes` as in `Recipe.but`."""
+    """A named recipe in the size of a profile, with `changes` as in `Recipe.but`.
+
+    Raises ValueError for an unknown name or profile, listing the choices.
+    """
     if name not in NAMED:
         raise ValueError(f"recipe {name!r} is unknown; choose one of {sorted(NAMED)}")
+    if profile not in PROFILES:
+        raise ValueError(f"profile {profile!r} is unknown; choose one of {list(PROFILES)}")
     return NAMED[name](profile).but(**changes)
