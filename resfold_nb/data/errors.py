@@ -24,7 +24,7 @@ class EmptyFile(StructureError):
 
 
 class TruncatedFile(StructureError):
-    """The file ends before its contents do."""
+    """The file ends before its contents do, or is damaged on the way."""
 
 
 class NoSuchChain(StructureError):

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     import gemmi
 
 MAX_RESIDUES = 2000
+BLANK_CHAIN = "_"
 _ATOM_LINE = re.compile(r"^(?:ATOM  |HETATM)", re.MULTILINE)
 _PDB_LINE = re.compile(r"^(?:HEADER|TITLE |REMARK|CRYST1|MODEL |SEQRES|COMPND)", re.MULTILINE)
 _COORDINATES = (slice(30, 38), slice(38, 46), slice(46, 54))
@@ -108,7 +109,15 @@ def parse(path: Path, text: str) -> tuple[gemmi.Structure, tuple[str, ...]]:
         )
     parsed.merge_chain_parts()
     parsed.setup_entities()
-    return parsed, notes
+    return parsed, notes + _name_blank_chains(parsed)
+
+
+def _name_blank_chains(parsed: gemmi.Structure) -> tuple[str, ...]:
+    """Old PDB files may leave the chain name blank, which nobody could ask for."""
+    blank = [chain for model in parsed for chain in model if not chain.name.strip()]
+    for chain in blank:
+        chain.name = BLANK_CHAIN
+    return (f"a chain without a name is called {BLANK_CHAIN!r}",) if blank else ()
 
 
 def _read_text(path: Path) -> str:
@@ -205,6 +214,8 @@ def _check_pdb(text: str, name: str) -> tuple[str, ...]:
 
 
 def _check_atom_line(line: str, where: str) -> None:
+    if not line.isascii():
+        raise TruncatedFile(f"{where} holds a character outside ASCII: it is damaged; fetch it again")
     if len(line.rstrip()) < 54:
         raise TruncatedFile(
             f"{where}: an atom needs 54 columns and this line has {len(line.rstrip())}; "

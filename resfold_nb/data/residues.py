@@ -184,7 +184,7 @@ def _check_finite(points: list[list[float]], where: str) -> None:
 def _left_out(chain: str, log: dict[str, list[str]]) -> tuple[str, ...]:
     reasons = {
         "incomplete": "without a full N, CA, C, O backbone",
-        "foreign": "that is no variant of the twenty amino acids",
+        "foreign": "with no parent among the twenty amino acids",
     }
     return _lines(chain, log, reasons)
 
