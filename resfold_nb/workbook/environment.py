@@ -19,7 +19,11 @@ EXTRAS = "test,cluster"
 _STAMP = "resfold-setup"
 
 # What the installation depends on; a change of any of these makes it stale.
-_INPUTS = ("pyproject.toml", "constraints.txt", "package.json", "package-lock.json", "hatch_build.py")
+_INPUTS = (
+    "pyproject.toml", "constraints.txt", "package.json", "package-lock.json", "hatch_build.py"
+)
+# Written last by hatch_build.py; without it there are no 3D views.
+_BUNDLE = ROOT / "resfold_nb" / "show" / "static" / "versions.sha256"
 
 # A Python that has these was made for the workbook: .venv, a conda environment, Binder.
 _TELLTALES = ("torch", "papermill", "jupyterlab", "anywidget", "py3Dmol")
@@ -42,7 +46,8 @@ def is_complete() -> bool:
 def is_current() -> bool:
     """Whether .venv was built to the end from the present requirements."""
     stamp = VENV / _STAMP
-    return python().exists() and stamp.exists() and stamp.read_text() == _fingerprint()
+    present = python().exists() and stamp.exists() and _BUNDLE.exists()
+    return present and stamp.read_text() == _fingerprint()
 
 
 def python() -> Path:

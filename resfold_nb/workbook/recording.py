@@ -53,7 +53,7 @@ def goal(name: str, value: SupportsFloat, op: str, limit: SupportsFloat, unit: s
     ValueError : an unknown operator, or a value or limit that is not a finite number.
     """
     if op not in _COMPARE:
-        raise ValueError(f"goal {name!r}: unknown operator {op!r}; choose from {' '.join(_COMPARE)}")
+        raise ValueError(f"goal {name!r}: unknown operator {op!r}; use one of {' '.join(_COMPARE)}")
     number, bound = _number(name, value), _number(f"limit of {name}", limit)
     held = bool(_COMPARE[op](number, bound))
     claim = f"{name}: {quantity(number, unit)} {op} {quantity(bound, unit)}"
@@ -79,7 +79,8 @@ def _number(name: str, value: SupportsFloat) -> float:
     try:
         number = float(value)
     except (TypeError, ValueError, RuntimeError) as error:
-        raise ValueError(f"{name}: record one number, not {type(value).__name__}: {error}") from None
+        kind = type(value).__name__
+        raise ValueError(f"{name}: record one number, not {kind}: {error}") from None
     if not math.isfinite(number):
         raise ValueError(f"{name}: record a finite number, not {number}")
     return number

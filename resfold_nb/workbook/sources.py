@@ -40,8 +40,8 @@ def check(notebooks: Path = NOTEBOOKS) -> list[str]:
             problems.append(f"{target.name} is missing: run `notebooks build`")
         elif _read(target) != text:
             problems.append(
-                f"{target.name} differs from src/{source.name}: run `notebooks build` after editing "
-                f"the source, `notebooks pull` after editing in JupyterLab\n"
+                f"{target.name} differs from src/{source.name}: run `notebooks build` after "
+                f"editing the source, `notebooks pull` after editing in JupyterLab\n"
                 + _difference(text, _read(target), f"src/{source.name}", target.name)
             )
     orphans = {path.stem for path in _notebooks(notebooks)} - {s.stem for s in _sources(notebooks)}

@@ -1,0 +1,109 @@
+"""`run`: execute the notebooks, show what they measured, and hold it against goals and bands."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from tqdm import tqdm
+
+from resfold_nb.workbook import bands as bands_
+from resfold_nb.workbook import processes, summary
+from resfold_nb.workbook.execution import Job, check_parameters
+from resfold_nb.workbook.paths import NOTEBOOKS
+from resfold_nb.workbook.results import Result
+
+CELL_TIMEOUT = {"ci": 300, "laptop": 900, "gpu": 6 * 3600}  # seconds
+
+
+def main(options: argparse.Namespace) -> int:
+    """Run as the command line asks; 0 if every notebook is clean and within its goals and bands."""
+    folder = Path(options.out).resolve() / options.profile
+    try:
+        bands = bands_.load(options.profile)
+        jobs = [
+            job_for(notebook, folder, options.profile, options.seed, options.timeout, html=True)
+            for notebook in select(options.only)
+        ]
+        at_once = check_at_once(options.jobs, options.profile)
+        prepare(jobs)
+    except ValueError as error:
+        print(error, file=sys.stderr)
+        return 2
+    run = summary.Run(options.profile, options.seed, tuple(execute(jobs, at_once)), bands)
+    run.write(folder)
+    print(run.text())
+    print(f"\nExecuted notebooks, their pages and the summary: {folder}")
+    return 0 if run.passed else 1
+
+
+def select(only: str = "", notebooks: Path = NOTEBOOKS) -> list[Path]:
+    """The notebooks to run: all, or those that the comma-separated numbers or names begin.
+
+    Raises
+    ------
+    ValueError : there are no notebooks, or one that is asked for is unknown.
+    """
+    present = sorted(notebooks.glob("*.ipynb"))
+    if not present:
+        raise ValueError(f"no notebooks in {notebooks}: run `python -m resfold_nb notebooks build`")
+    wanted = [word.strip() for word in only.split(",") if word.strip()]
+    unknown = [w for w in wanted if not any(p.stem.startswith(w) for p in present)]
+    if unknown:
+        names = ", ".join(path.stem for path in present)
+        raise ValueError(f"no notebook {', '.join(unknown)}; there are {names}")
+    return [p for p in present if not wanted or any(p.stem.startswith(w) for w in wanted)]
+
+
+def job_for(
+    notebook: Path, folder: Path, profile: str, seed: int, timeout: int | None = None,
+    *, html: bool = False, stamp: str = "",
+) -> Job:
+    """The job that executes a notebook into the folder under a profile and seed."""
+    page = str(folder / f"{notebook.stem}.html") if html else None
+    return Job(
+        source=str(notebook),
+        target=str(folder / notebook.name),
+        parameters={"profile": profile, "seed": seed},
+        timeout=timeout or CELL_TIMEOUT[profile],
+        html=page,
+        stamp=stamp,
+    )
+
+
+def check_at_once(jobs: int | None, profile: str) -> int:
+    """How many notebooks run at once: one a core by default, one on a GPU.
+
+    Raises
+    ------
+    ValueError : fewer than one is asked for.
+    """
+    if jobs is not None and jobs < 1:
+        raise ValueError(f"--jobs must be at least 1, not {jobs}")
+    return jobs or (1 if profile == "gpu" else processes.cores())
+
+
+def prepare(jobs: Iterable[Job]) -> None:
+    """Check every job before the first one runs; raises ValueError."""
+    for job in jobs:
+        check_parameters(job)
+
+
+def execute(jobs: Sequence[Job], at_once: int, note: str = "notebooks") -> list[Result]:
+    """Run the jobs with a progress bar that names what finished; results in the jobs' order."""
+    done: dict[str, Result] = {}
+    with tqdm(total=len(jobs), desc=note, unit="nb", file=sys.stdout, dynamic_ncols=True) as bar:
+        for job, result in processes.run_all(jobs, at_once):
+            done[job.target] = result
+            bar.write(_line(job, result), file=sys.stdout)
+            bar.update()
+    return [done[job.target] for job in jobs]
+
+
+def _line(job: Job, result: Result) -> str:
+    verdict = "FAILED" if result.error else "warned" if result.warnings else "done"
+    seed = job.parameters.get("seed", 0)
+    head = f"{verdict:6} {result.notebook} (seed {seed}) {result.seconds:.1f} s"
+    return "\n    ".join([head, *result.error.splitlines(), *result.warnings])
