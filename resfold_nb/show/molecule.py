@@ -211,8 +211,9 @@ def _hidden_until_drawn(view: str) -> str:
   const stage = frame.querySelector(".resfold-3d"), still = frame.querySelector(".resfold-still");
   stage.style.display = "";
   still.style.display = "none";
+  const id = stage.querySelector("[id^='3dmolviewer_']").id.split("_")[1];
   $3Dmolpromise.then(() => setTimeout(() => {{
-    if (stage.querySelector("canvas")) return;
+    if (globalThis["viewer_" + id]) return;   // py3Dmol's own variable, null where WebGL failed
     stage.style.display = "none";
     still.style.display = "";
   }}));

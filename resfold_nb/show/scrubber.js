@@ -6,13 +6,14 @@ function controls(model) {
     { type: "range", min: 0, max: model.get("count") - 1, step: 1, value: model.get("frame") });
   slider.setAttribute("aria-label", "Frame");
   const output = document.createElement("output");
+  // JupyterLab takes arrows, Enter and the like for itself unless the focused element says no
+  for (const control of [button, slider]) control.dataset.lmSuppressShortcuts = "true";
   return { button, slider, output };
 }
 
 async function render({ model, el }) {
   const { button, slider, output } = controls(model);
   const bar = Object.assign(document.createElement("div"), { className: "resfold-scrubber" });
-  bar.dataset.lmSuppressShortcuts = "true";          // else JupyterLab takes the arrow keys
   bar.append(button, slider, output);
   el.append(bar);
   const last = model.get("count") - 1;

@@ -67,8 +67,7 @@ def figure(fig: Figure, alt: str) -> None:
     alt = require_alt(alt, "figure")
     content = json.loads(fig.to_json())
     content["config"] = FIGURE_CONFIG
-    display({PLOTLY_MIME: content, "text/plain": f"[figure] {alt}"}, raw=True,
-            metadata={"resfold": {"alt": alt}})
+    display({PLOTLY_MIME: content, "text/plain": f"[figure] {alt}"}, raw=True)
     display(HTML(_labelling_caption(alt)))
 
 

@@ -1,0 +1,194 @@
+"""An executed notebook as one HTML page that needs neither kernel nor network."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import nbformat
+from nbformat import NotebookNode
+
+from resfold_nb.show.bundle import inline, library, source
+from resfold_nb.show.molecule import LIBRARY_MARK
+from resfold_nb.show.player import Library
+from resfold_nb.show.theme import FIGURE_CONFIG, PLOTLY_MIME
+
+WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
+WIDGET_STATE = "application/vnd.jupyter.widget-state+json"
+# What the small plotly build can draw; anything else takes the whole library, 3 MB more.
+CARTESIAN = {
+    "bar", "box", "contour", "heatmap", "histogram", "histogram2d", "histogram2dcontour",
+    "image", "pie", "scatter", "violin",
+}
+
+
+def export_html(notebook_path: str | Path, html_path: str | Path) -> Path:
+    """Write an executed notebook as a self-contained page and return the page's path.
+
+    Widgets live, figures can be zoomed, maths is typeset and solutions are folded away, all from
+    disk with the network off; the libraries stand in the page once. 6 to 9 MB.
+
+    Raises FileNotFoundError when the browser libraries were not built and ValueError when the
+    notebook refers to something on the network.
+    """
+    from nbconvert import HTMLExporter
+
+    notebook = nbformat.read(Path(notebook_path), as_version=4)
+    scripts = _scripts(notebook)
+    for prepare in (_share_3dmol, _drop_orphaned_views, _plotly_as_html):
+        prepare(notebook)
+    exporter = HTMLExporter(
+        template_name="lab", raw_template=source("page.html.j2"),
+        exclude_input_prompt=True, exclude_output_prompt=True, embed_images=True,
+    )
+    resources = {"metadata": {"name": _title(notebook, Path(notebook_path).stem)},
+                 "scripts": scripts}
+    page, _ = exporter.from_notebook_node(notebook, resources=resources)
+    _require_offline(page, notebook_path)
+    target = Path(html_path)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_text(page, encoding="utf-8")
+    return target
+
+
+def _scripts(notebook: NotebookNode) -> dict[str, list[str]]:
+    """Libraries that this notebook needs, in the order in which they must run.
+
+    require.js comes last in the head: libraries that find it register there and hide.
+    """
+    traces = {trace.get("type", "scatter") for data in _bundles(notebook)
+              for trace in data.get(PLOTLY_MIME, {}).get("data", [])}
+    head, foot = [], []
+    if traces:
+        head.append(library("plotly-cartesian.js") if traces <= CARTESIAN else _whole_plotly())
+    if _widget_state(notebook) or any(LIBRARY_MARK in _html(data) for data in
+                                      _bundles(notebook)):
+        head.append(library("3Dmol.js"))
+    if any("$" in cell.source for cell in notebook.cells if cell.cell_type == "markdown"):
+        head += [source("maths.js"), library("mathjax.js")]
+    if _widget_state(notebook):
+        head += [library("require.js"), _anywidget()]
+        foot.append(library("embed-amd.js"))
+    foot.append(source("page.js"))
+    return {"head": [inline(s) for s in head], "foot": [inline(s) for s in foot]}
+
+
+def _whole_plotly() -> str:
+    """The library that comes with plotly for Python."""
+    from plotly.offline import get_plotlyjs
+
+    return get_plotlyjs()
+
+
+def _anywidget() -> str:
+    """anywidget's front end under the name by which the widget manager asks for it."""
+    import anywidget
+
+    path = Path(anywidget.__file__).parent / "nbextension" / "index.js"
+    text, opening = path.read_text(encoding="utf-8"), 'define(["@jupyter-widgets/base"]'
+    if opening not in text:
+        raise RuntimeError(f"{path} does not start its module with {opening}; the exporter must "
+                           "learn this version of anywidget")
+    named = text.replace(opening, 'define("anywidget", ["@jupyter-widgets/base"]')
+    return f"(function () {{{named}\n}})();"
+
+
+def _bundles(notebook: NotebookNode) -> Iterator[dict[str, Any]]:
+    """Data by mime type of every rich output."""
+    for cell in notebook.cells:
+        for output in cell.get("outputs", []):
+            if "data" in output:
+                yield output["data"]
+
+
+def _html(data: dict[str, Any]) -> str:
+    """The HTML of an output, or nothing."""
+    return "".join(data.get("text/html", ""))
+
+
+def _widget_state(notebook: NotebookNode) -> dict[str, Any]:
+    """Saved widget models by id."""
+    return notebook.metadata.get("widgets", {}).get(WIDGET_STATE, {}).get("state", {})
+
+
+def _share_3dmol(notebook: NotebookNode) -> None:
+    """Take out the copies of 3Dmol.js that outputs and widget models carry."""
+    copies = re.compile(rf"<script {re.escape(LIBRARY_MARK)}>.*?</script>", re.DOTALL)
+    ready = "<script>globalThis.$3Dmolpromise = Promise.resolve();</script>"
+    for data in _bundles(notebook):
+        if LIBRARY_MARK in _html(data):
+            data["text/html"] = copies.sub(lambda _: ready, _html(data))
+    for model in _widget_state(notebook).values():
+        if model["state"].get("_anywidget_id") == f"{Library.__module__}.{Library.__name__}":
+            model["state"]["source"] = ""
+
+
+def _drop_orphaned_views(notebook: NotebookNode) -> None:
+    """Where a widget's state was not saved, leave its still picture or text."""
+    known = _widget_state(notebook)
+    for data in _bundles(notebook):
+        if WIDGET_VIEW in data and data[WIDGET_VIEW]["model_id"] not in known:
+            del data[WIDGET_VIEW]
+
+
+def _plotly_as_html(notebook: NotebookNode) -> None:
+    """Figures, which JupyterLab draws from their own mime type, as elements for page.js."""
+    for data in _bundles(notebook):
+        if PLOTLY_MIME not in data:
+            continue
+        content = {"config": FIGURE_CONFIG, **data.pop(PLOTLY_MIME)}
+        figure = json.dumps(content).replace("<", "\\u003c")
+        data.pop("image/png", None)
+        data["text/html"] = (f'<div class="resfold-plot">'
+                             f'<script type="application/json">{figure}</script></div>')
+
+
+def _title(notebook: NotebookNode, otherwise: str) -> str:
+    """The first heading of the notebook."""
+    for cell in notebook.cells:
+        found = re.search(r"^# (.+)$", cell.source, re.MULTILINE)
+        if cell.cell_type == "markdown" and found:
+            return found[1].strip()
+    return otherwise
+
+
+class _References(HTMLParser):
+    """Collects what a page would load by itself; links to click on do not count."""
+
+    LOADING = {"script": "src", "link": "href", "img": "src", "iframe": "src", "source": "src",
+               "video": "src", "audio": "src", "embed": "src", "object": "data"}
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.remote: list[str] = []
+        self.in_style = False
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """Note the address that an element loads."""
+        address = dict(attrs).get(self.LOADING.get(tag, "")) or ""
+        self.in_style = tag == "style"
+        if re.match(r"(https?:)?//", address):
+            self.remote.append(address)
+
+    def handle_endtag(self, tag: str) -> None:
+        """Leave a style element."""
+        self.in_style = False
+
+    def handle_data(self, data: str) -> None:
+        """Note the addresses that a style sheet loads."""
+        if self.in_style:
+            self.remote += re.findall(
+                r"""(?:url\(|@import)\s*["']?((?:https?:)?//[^"')\s]+)""", data)
+
+
+def _require_offline(page: str, notebook_path: str | Path) -> None:
+    """ValueError when the page would load anything from the network."""
+    parser = _References()
+    parser.feed(page)
+    if parser.remote:
+        raise ValueError(f"{notebook_path} loads {sorted(set(parser.remote))} from the network; "
+                         "put the file beside the notebook instead")
