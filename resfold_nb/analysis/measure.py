@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from resfold_nb.data import Batch, rmsd, rmse
-from resfold_nb.diffusion import Samples, Schedule, ddim, ddpm
+from resfold_nb.diffusion import Denoise, Samples, Schedule, ddim, ddpm
 from resfold_nb.model import Features, Predictor
 
 MEASURING_SEED = 20_240_611
@@ -59,7 +59,7 @@ def error_by_timestep(predictor: Predictor, batch: Batch, *, draws: int = 4,
     return ErrorByTimestep(np.array(list(chosen)), both[:, 0], both[:, 1])
 
 
-def _error_at(denoise, predictor: Predictor, batch: Batch, eps: Tensor, t: int  # noqa: ANN001
+def _error_at(denoise: Denoise, predictor: Predictor, batch: Batch, eps: Tensor, t: int
               ) -> tuple[float, float]:  # fmt: skip
     n = len(eps) // len(batch.x0)
     x0, mask, scale = (x.repeat_interleave(n, 0) for x in (batch.x0, batch.mask, batch.scale))

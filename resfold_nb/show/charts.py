@@ -73,6 +73,9 @@ def panels(groups: Mapping[str, Sequence[Line]], *, title: str, x: str, y: str,
             for trace in _traces(line, named):
                 fig.add_trace(trace, row=1, col=column)
         fig.update_xaxes(title_text=x, row=1, col=column)
+        if not lines:
+            fig.add_annotation(text="not recorded", showarrow=False, x=0.5, y=0.5,
+                               xref="x domain", yref="y domain", row=1, col=column)
         if goal is not None:
             fig.add_hline(goal, line_dash=GOAL_DASH, line_color=PALETTE["ink"], row=1, col=column)
     _axes(fig, y, log_x, log_y, y_range)

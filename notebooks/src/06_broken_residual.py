@@ -1,0 +1,312 @@
+# %% [markdown]
+# # 06 · The broken residual
+#
+# A small diffusion model of protein structure does not learn even one protein. A
+# [report](00_tour.ipynb) says why: a factor in front of the network's output. Here the failure
+# is rebuilt on a real protein and looked at with instruments, before anything is repaired.
+#
+# **You will learn** to separate three things that are easily called *the gradient*; to read an
+# error-by-timestep curve; to compare your numbers with somebody else's.
+# **Time:** 15 minutes to read, under a minute to run. **Words:** [notation and glossary](reference.md).
+
+# %% tags=["parameters"]
+profile = "laptop"
+seed = 0
+
+# %%
+import numpy as np
+import torch
+from tqdm.auto import tqdm
+
+from resfold_nb import analysis, show
+from resfold_nb.data import load, make_batch, rmse
+from resfold_nb.diffusion import FORMS, get_schedule
+from resfold_nb.model import count_parameters
+from resfold_nb.training import build, named_recipe, train
+from resfold_nb.workbook import goal, record, start
+
+session = start(profile, seed, notebook="06_broken_residual")
+
+# %% [markdown]
+# ## The protein and the model
+#
+# In the profiles `laptop` and `gpu` the protein is domain B1 of protein L, a classic of folding
+# studies; `ci` takes the villin headpiece, half as long. The points are the centroids of each
+# residue's backbone atoms, divided by their standard deviation
+# ([notebook 01](01_proteins_as_points.ipynb)).
+
+# %%
+protein = load(session.pick(ci="1WY3_A", laptop="1HZ6_A", gpu="1HZ6_A"))
+batch = make_batch(protein)
+sd = float(batch.scale[0])
+show.structure(protein, alt=f"Backbone of {protein.id}, {len(protein)} residues: the structure "
+                            "that the model is to memorise.")
+
+# %% [markdown]
+# The model sees noisy points $x_t = a\,x_0 + s\,\varepsilon$ and guesses the clean ones. The
+# report's form adds a scaled correction to what it sees:
+#
+# $$\hat x_0 = x_t + \sqrt{t/T}\;F(x_t, t), \qquad T = 50.$$
+#
+# With the report's schedule $\sqrt{t/T} = s$: the factor is the amplitude of the noise itself. So
+# the network must produce
+# $F^* = \frac{s}{1+a}\,x_0 - \varepsilon$: nearly the whole noise, point by point, at every t.
+# Keep that in mind; [notebook 14](00_tour.ipynb#what-comes-next) will make it a map.
+
+# %%
+schedule = get_schedule("linear")
+form = FORMS["residual"]
+rows = []
+for t, theirs in ((0, 0.000), (1, 0.141), (5, 0.316), (25, 0.707), (49, 0.990)):
+    a, s = schedule.a[t], schedule.s[t]
+    rows.append({"t": t, "report: scale": theirs, "here: c_out": float(form.c_out(a, s)),
+                 "x0 in F*": float(form.target_x0(a, s)),
+                 "eps in F*": float(form.target_eps(a, s))})
+show.table(rows, "The scale of the report's table is c_out; the last two columns are what F must hold")
+
+# %% [markdown]
+# ## Predict first
+#
+# The report infers from the first column of that table that learning is impossible at t = 0 and
+# suppressed at small t (its statements R2 and R3). Before you go on, write down: at which t will
+# the trained model's error be largest? At the small t, where its gradient is smallest?
+
+# %% [markdown]
+# ## Three gradients, told apart
+#
+# For the error of one point, $L = |\hat x_0 - x_0|^2$, the chain rule gives
+#
+# $$\frac{\partial L}{\partial F} = 2\,c_\mathrm{out}(t)\,(\hat x_0 - x_0).$$
+#
+# 1. $c_\mathrm{out}$ is the **Jacobian** of $\hat x_0$ with respect to F. It is what the report
+#    tabulates. It depends on t alone.
+# 2. $\partial L/\partial F$ is the **gradient at F**. It also holds the error, which is large where
+#    the noise is large.
+# 3. The **gradient over the weights** is what the optimiser gets. It also holds the network.
+#
+# All three, by autograd in the real, untrained network:
+
+# %%
+recipe = named_recipe("starved", profile, form="residual")
+untrained = build(recipe, seed, session.device)
+gradients = {"at initialisation": analysis.gradient_by_timestep(untrained, batch)}
+g = gradients["at initialisation"]
+
+rows = [{"t": t, "Jacobian c_out": g.c_out[t], "gradient at F": g.at_f[t],
+         "2 c_out × error": g.predicted[t], "gradient over weights": g.at_weights[t]}
+        for t in (0, 1, 5, 25, 49)]
+show.table(rows, f"Recipe {recipe.name}, untrained, seed {seed}: root mean square over points and draws")
+print(f"largest difference between autograd and 2 c_out (x0_pred - x0): {g.largest_difference:.1e}")
+
+# %%
+goal("gradient at F, t = 0", float(g.at_f[0]), "==", 0.0)
+goal("autograd against the formula", g.largest_difference, "<=", 1e-5)
+record("gradient at F, t = 1 over t = 49, untrained", g.at_f[1] / g.at_f[49])
+record("gradient over weights, t = 1 over t = 49, untrained", g.at_weights[1] / g.at_weights[49])
+
+# %% [markdown]
+# At t = 0 the gradient is zero to the last bit, as the report says. But at t = 0 the input *is*
+# the answer: $x_0$ itself comes in. What would a gradient there teach? Whether the zero does harm
+# is a question for a measurement, and 07 makes it.
+
+# %% [markdown]
+# ## The failure, live
+#
+# The recipe *starved* is a deep network that sees one noise level a step, for the report's 500
+# steps (fewer in `ci`). It was chosen for its contrast on protein L; notebook 07 shows what it
+# does on proteins it was not chosen on.
+
+# %%
+marks = analysis.marks_for(recipe.steps, session.pick(ci=4, laptop=8, gpu=12))
+measured, moments = [], {recipe.steps // 10, recipe.steps}
+for state in tqdm(train(recipe, batch, seed, session.device), total=recipe.steps + 1,
+                  desc="broken residual", mininterval=1):
+    if state.step in marks:
+        measured.append(analysis.measure(recipe, state, batch))
+    if state.step in moments:
+        gradients[f"after {state.step} steps"] = analysis.gradient_by_timestep(
+            state.predictor, batch)
+model = state.predictor
+print(f"{count_parameters(model):,} parameters, {recipe.steps} steps, "
+      f"{recipe.steps * recipe.noise_levels} noise-level draws")
+
+# %%
+base = analysis.baselines(schedule, 1.0, sd)
+shades = ["#FDB98A", "#F28E4B", "#D55E00", "#7F2F00"]
+chosen = [measured[i] for i in np.linspace(1, len(measured) - 1, 4).round().astype(int)]
+lines = [show.Line(f"after {m.step} steps", m.errors.t, m.errors.rmse, c)
+         for m, c in zip(chosen, shades)]
+fig = show.chart(lines + show.baseline_lines(base), goal=1.0, x="timestep t", y="RMSE (Å)",
+                 title=f"Error of the broken residual by timestep ({protein.id})")
+show.figure(fig, f"Error of one denoising step against the timestep, live, recipe {recipe.name}, "
+                 f"seed {seed}. It is zero at t = 0 and largest near t = 49; the dotted line is "
+                 "1 Å, the dashed ones predict without learning.")
+
+# %% [markdown]
+# The error is *not* largest where the gradient is smallest. It is largest at the noisy end,
+# where $c_\mathrm{out}$ is close to one. At the clean end there is little left to do: copying
+# $x_t$ (dashed) is already good, and the trained curve hugs it.
+#
+# How does the gradient change as the model learns?
+
+# %%
+colours = ["#56B4E9", "#0072B2", "#003B5C"]
+lines = [show.Line(name, g.t[1:], g.at_f[1:], c) for (name, g), c in zip(gradients.items(), colours)]
+lines += [show.Line("Jacobian c_out", np.arange(1, 50),
+                    form.c_out(schedule.a, schedule.s)[1:], "#222222", "dash")]
+weights = [show.Line(name, g.t[1:], g.at_weights[1:], c)
+           for (name, g), c in zip(gradients.items(), colours)]
+fig = show.panels({"gradient at F": lines, "gradient over weights": weights}, log_y=True,
+                  title="The gradient of the squared error, by timestep", x="timestep t",
+                  y="norm (unit variance)")
+show.figure(fig, "Gradient at F and over the weights against the timestep, before and during "
+                 "training; t = 0, where it is zero, cannot be drawn on a logarithmic axis. Both "
+                 "rise with t at the start.")
+
+# %% [markdown]
+# ## A structure, sampled
+#
+# Sampling starts from pure noise at t = 49 and calls the network 49 times, t = 49 … 1
+# ([samplers](reference.md#samplers)). Left: what the sampler holds. Right: what the network
+# thinks the protein is. Grey: the truth. Drag to rotate; move the slider with the arrow keys.
+
+# %%
+samples = analysis.sample(model, batch, copies=4, x0_clamp=recipe.x0_clamp)
+steps = list(zip(samples.t[:-1], samples.x, samples.x0_pred))
+x_t = np.stack([batch.angstrom(x[:1].cpu())[0].numpy() for _, x, _ in steps])
+x0_pred = np.stack([batch.angstrom(x[:1].cpu())[0].numpy() for _, _, x in steps])
+labels = [f"t = {t} · RMSE of the prediction {r:.2f} Å" for (t, _, _), r in zip(
+    steps, [sd * float(rmse(x[:1].cpu(), batch.x0)) for _, _, x in steps])]
+show.player({"x_t": x_t, "x0_pred": x0_pred}, truth=protein.centroids, labels=labels,
+            chain_index=protein.chain_index,
+            alt="Sampling with the broken residual, from noise to structure, one frame a network "
+                "call, the true centroids in grey.")
+
+# %% [markdown]
+# ## Three budgets, recorded
+#
+# One recipe and one seed decide nothing. The same form was trained with three recipes: *well fed*
+# (small network, 24 noise levels a step), *starved* (deep, one noise level a step) and *as
+# published* (the public code's defaults, scaled down for two cores). Recorded with
+# `python -m resfold_nb study contrast --out data/recorded`; lines are medians over seeds, bands
+# the range.
+
+# %%
+RECIPES = {name: named_recipe(name, session.pick(ci="laptop", laptop="laptop", gpu="gpu"))
+           for name in ("well_fed", "starved", "as_published")}
+STUDY = session.pick(ci="contrast", laptop="contrast", gpu="contrast_gpu")
+
+
+def recorded(recipe, t):
+    return analysis.recorded_curve(STUDY, recipe, "1HZ6_A", t)
+
+
+palette = {0: "#999999", 1: "#56B4E9", 25: "#009E73", 49: "#D55E00", "sampled": "#222222"}
+groups = {}
+for recipe_ in RECIPES.values():
+    curves = {t: recorded(recipe_, t) for t in palette}
+    heading = recipe_.name if curves[49] else f"{recipe_.name}: not recorded"
+    groups[heading] = [show.Line(f"t = {t}" if t != "sampled" else "sampled", c.steps[1:],
+                                 np.maximum(c.rmsd[:, 1:], 0.01), palette[t])
+                       for t, c in curves.items() if c and t != 0]
+
+# %%
+fig = show.panels(groups, log_x=True, log_y=True, goal=1.0, x="optimiser steps",
+                  y="RMSD after superposition (Å)", title="The broken residual under three budgets")
+show.figure(fig, "Recorded error against optimiser steps for the three recipes, at t = 1, 25, 49 "
+                 "and of sampled structures, after superposition; the dotted line is 1 Å.")
+
+# %% [markdown]
+# ## Beside the report's figures
+#
+# The report gives three numbers after 500 steps. It does not say how large the model was, how it
+# was trained or what its RMSE means; the public code's RMSE was taken after superposition. So
+# compare with the superposed column, and ask at which step each recipe passes the report's value.
+
+# %%
+REPORT = {0: 0.00, 49: 9.17, "sampled": 6.91}
+
+
+def spread(values):
+    return f"{np.median(values):.2f} ({values.min():.2f}–{values.max():.2f})"
+
+
+rows = []
+for recipe_ in RECIPES.values():
+    for t, theirs in REPORT.items():
+        c = recorded(recipe_, t)
+        passed = [] if c is None else [analysis.steps_to_pass(c.steps, y, theirs) for y in c.rmsd]
+        rows.append({"recipe": recipe_.name, "at": f"t = {t}" if t != "sampled" else t,
+                     "report (Å)": f"{theirs:.2f}",
+                     "superposed (Å)": spread(c.rmsd[:, -1]) if c else "not recorded",
+                     "not superposed (Å)": spread(c.rmse[:, -1]) if c else "not recorded",
+                     "steps": recipe_.steps,
+                     "step where passed": f"{np.median(passed):g}" if passed else "not recorded"})
+show.table(rows, "Recorded, protein 1HZ6_A, median (range) over seeds: the end of each run, and "
+                 "the first measured step from which the superposed error stays at or below the report's")
+
+# %%
+ends = {r.name: np.median(c.rmsd[:, -1]) for r in RECIPES.values() if (c := recorded(r, 49))}
+if ends:
+    worst = max(ends, key=ends.get)
+    verdict = "reproduced" if ends[worst] >= REPORT[49] else "not reached"
+    show.say(f"The report's {REPORT[49]} Å at t = 49 is **{verdict}** at the end of these runs: the "
+             f"highest median is {ends[worst]:.2f} Å, in the recipe *{worst}*. The *shape* of the "
+             "failure is there in all of them: perfect at t = 0, worst near t = 49.")
+
+# %% [markdown]
+# ## What to take away
+#
+# - The gradient at F vanishes at t = 0 exactly, and the table of the report is the Jacobian, not
+#   the gradient.
+# - The error of the trained model is largest where the factor is *largest*. Whatever is wrong,
+#   "no gradient at low t" alone does not explain it.
+# - How badly the form fails depends on the budget. A verdict needs more than one.
+#
+# The next notebook changes the form and nothing else.
+#
+# ## Exercises
+#
+# **1.** At initialisation suppose F = 0 and data of unit variance. Derive the root mean square
+# length of $\partial L/\partial F$ per axis and give its value at t = 25.
+
+# %% tags=["exercise"]
+my_gradient_at_25 = None  # your number
+
+# %% tags=["solution"]
+# With F = 0 the error is x_t - x0 = (a - 1) x0 + s eps, of variance (1-a)^2 + s^2 = 2 - 2a.
+a, s = float(schedule.a[25]), float(schedule.s[25])
+solution_1 = 2 * s * np.sqrt(2 - 2 * a)
+
+# %% tags=["check"]
+answer = solution_1 if my_gradient_at_25 is None else my_gradient_at_25
+x0, eps = torch.randn(2, 200_000, generator=torch.Generator().manual_seed(0))
+simulated = 2 * s * float((((a - 1) * x0 + s * eps) ** 2).mean().sqrt())
+assert abs(answer - simulated) < 0.01 * simulated, f"simulated: {simulated:.3f}"
+print(f"right: {answer:.3f} (simulated {simulated:.3f})")
+
+# %% [markdown]
+# **2.** What share of training draws falls on t = 0, and by how much would the average loss change
+# if they were left out? (Use `first_timestep=1` in the recipe to try it.)
+
+# %% tags=["exercise"]
+my_share = None  # your number
+
+# %% tags=["solution"]
+solution_2 = 1 / schedule.timesteps  # t is drawn uniformly from 0 ... 49; the loss there is 0
+
+# %% tags=["check"]
+answer = solution_2 if my_share is None else my_share
+generator = torch.Generator().manual_seed(seed)
+drawn = torch.randint(0, 50, (100_000,), generator=generator)
+assert abs(answer - float((drawn == 0).float().mean())) < 0.003
+print(f"right: {answer:.1%} of draws; the mean over t = 1 … 49 is larger by a factor "
+      f"{1 / (1 - answer):.3f}")
+
+# %%
+last = measured[-1]
+record("broken, RMSE at t = 1", last.errors.rmse[1], "Å")
+record("broken, RMSE at t = 25", last.errors.rmse[25], "Å")
+record("broken, RMSE at t = 49", last.errors.rmse[49], "Å")
+record("broken, sampled RMSE", last.sampled_rmse, "Å")
+goal("broken, RMSE at t = 0", float(last.errors.rmse[0]), "==", 0.0, "Å")

@@ -1,0 +1,88 @@
+"""What was recorded: the committed tables of studies, looked up by the recipe's hash."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+
+from resfold_nb.data import data_directory
+from resfold_nb.training import Recipe
+
+
+@dataclass(frozen=True)
+class Curve:
+    """Error against steps of one recipe, protein and quantity, a row a seed.
+
+    Attributes
+    ----------
+    steps : (n,) optimiser steps.
+    rmse, rmsd : (seeds, n) in Å.
+    seeds : which.
+    """
+
+    steps: np.ndarray
+    rmse: np.ndarray
+    rmsd: np.ndarray
+    seeds: tuple[int, ...]
+
+
+def recorded_curve(study: str, recipe: Recipe, protein: str, t: int | str) -> Curve | None:
+    """The recorded curve at timestep t, or of samples (t = "sampled"); None if not recorded.
+
+    Looked up by the recipe's hash, so a recipe that has changed since is *not recorded*.
+    """
+    rows = _index(study).get((recipe.hash, protein, str(t)))
+    if not rows:
+        return None
+    seeds = tuple(sorted({row[0] for row in rows}))
+    steps = tuple(sorted({row[1] for row in rows}))
+    values = {(seed, step): (plain, superposed) for seed, step, plain, superposed in rows}
+    grid = np.array([[values[seed, step] for step in steps] for seed in seeds])
+    return Curve(np.array(steps), grid[..., 0], grid[..., 1], seeds)
+
+
+def recorded_final(study: str, recipe: Recipe, protein: str,
+                   timesteps: Sequence[int | str]) -> dict[int | str, Curve] | None:  # fmt: skip
+    """The curves at several timesteps by timestep; None if any is missing."""
+    curves = {t: recorded_curve(study, recipe, protein, t) for t in timesteps}
+    return None if any(c is None for c in curves.values()) else curves
+
+
+def recorded_runs(study: str) -> list[dict[str, str]]:
+    """One row a run: recipe, seed, protein, device, versions, seconds; empty if not recorded."""
+    path = _folder() / f"{study}_runs.csv"
+    if not path.exists():
+        return []
+    with open(path, newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def steps_to_pass(steps: np.ndarray, values: np.ndarray, limit: float) -> float:
+    """First step at which a curve is at or below `limit` and stays there; inf if it never is."""
+    above = np.flatnonzero(values > limit)
+    if len(above) == 0:
+        return float(steps[0])
+    return float(steps[above[-1] + 1]) if above[-1] + 1 < len(steps) else float("inf")
+
+
+def _folder() -> Path:
+    return data_directory() / "recorded"
+
+
+@lru_cache(maxsize=4)
+def _index(study: str) -> dict[tuple[str, str, str], list[tuple[int, int, float, float]]]:
+    path = _folder() / f"{study}.csv.gz"
+    found: dict[tuple[str, str, str], list[tuple[int, int, float, float]]] = {}
+    if path.exists():
+        with gzip.open(path, "rt", newline="") as file:
+            for row in csv.DictReader(file):
+                key = row["hash"], row["protein"], row["t"]
+                values = int(row["seed"]), int(row["step"]), float(row["rmse"]), float(row["rmsd"])
+                found.setdefault(key, []).append(values)
+    return found

@@ -1,0 +1,202 @@
+"""Studies: recipes x proteins x seeds, run by worker processes, resumable, kept as tidy tables.
+
+    python -m resfold_nb study contrast --out data/recorded
+
+Each finished run is written at once, whole or not at all, under its recipe's hash; a second start
+trains nothing twice. Needs torch and numpy alone.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import gzip
+import io
+import itertools
+import json
+import os
+import platform
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from dataclasses import dataclass
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from resfold_nb.analysis.run import Run, marks_for, run
+from resfold_nb.data import load, make_batch
+from resfold_nb.training import Recipe, best_device, named_recipe
+
+FORMS_COMPARED = ("residual", "x0", "skip_unscaled", "scaled_no_skip")
+CONTRAST_PROTEINS = ("1HZ6_A", "1R69_A", "1TG0_A", "1CY5_A")
+TABLE_FIELDS = ("recipe", "form", "hash", "protein", "seed", "step", "t", "rmse", "rmsd")
+RUN_FIELDS = ("recipe", "form", "hash", "protein", "seed", "profile", "steps", "noise_levels",
+              "parameters", "seconds", "device", "threads", "torch", "python", "machine")  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One run of a study."""
+
+    recipe: Recipe
+    protein: str
+    seed: int
+    profile: str
+
+    @property
+    def key(self) -> str:
+        """Names the run's result file."""
+        return f"{self.recipe.hash}-{self.protein}-{self.seed}"
+
+
+def contrast(profile: str = "laptop") -> list[Cell]:
+    """The 2 x 2 of skip and scale: starved on four proteins, the other recipes on the first.
+
+    Five seeds where the recipe was to be tested, three for the other two.
+    """
+    plan = [("starved", CONTRAST_PROTEINS, 5), ("well_fed", CONTRAST_PROTEINS[:1], 3),
+            ("as_published", CONTRAST_PROTEINS[:1], 3)]  # fmt: skip
+    return [
+        Cell(named_recipe(name, profile, form=form), protein, seed, profile)
+        for name, proteins, seeds in plan
+        for protein, seed, form in itertools.product(proteins, range(seeds), FORMS_COMPARED)
+    ]
+
+
+STUDIES: dict[str, Callable[[str], list[Cell]]] = {"contrast": contrast}
+
+
+def main(argv: Sequence[str]) -> int:
+    """The command `python -m resfold_nb study`; 0 when every run is recorded."""
+    options = _parse(argv)
+    cells, out = STUDIES[options.name](options.profile), Path(options.out)
+    store = out / ".runs"
+    store.mkdir(parents=True, exist_ok=True)
+    device = best_device()
+    jobs = options.jobs or (1 if device.type == "cuda" else os.cpu_count() or 1)
+    todo = [cell for cell in cells if read_result(store, cell) is None]
+    print(f"study {options.name}, profile {options.profile}: {len(cells)} runs, "
+          f"{len(cells) - len(todo)} done before, {jobs} at once on {device}", flush=True)  # fmt: skip
+    _run_all(todo, store, jobs, str(device), options.minutes)
+    results = [r for cell in cells if (r := read_result(store, cell)) is not None]
+    suffix = "" if options.profile == "laptop" else f"_{options.profile}"
+    write_tables(out, options.name + suffix, results)
+    print(f"{len(results)} of {len(cells)} runs recorded in {out}", flush=True)
+    return 0 if len(results) == len(cells) else 1
+
+
+def _parse(argv: Sequence[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m resfold_nb study", description=__doc__)
+    parser.add_argument("name", choices=sorted(STUDIES))
+    parser.add_argument("--profile", default="laptop", choices=("ci", "laptop", "gpu"))
+    parser.add_argument("--out", default="build/study", help="folder of the tables")
+    parser.add_argument("--jobs", type=int, help="runs at once; one a core by default")
+    parser.add_argument("--minutes", type=float, help="start no run after this time")
+    return parser.parse_args(argv)
+
+
+def _run_all(cells: list[Cell], store: Path, jobs: int, device: str,
+             minutes: float | None) -> None:  # fmt: skip
+    """Run what is missing; an interrupt or the time limit costs the runs in flight at most."""
+    end = time.monotonic() + 60 * minutes if minutes else float("inf")
+    queue, started, done = iter(cells), time.monotonic(), 0
+    # A forked child would inherit torch's threads and any CUDA context, and both break there.
+    pool = ProcessPoolExecutor(jobs, get_context("spawn"), torch.set_num_threads, (1,))
+    with pool:
+        running: dict[Future[None], Cell] = {}
+        try:
+            while True:
+                for cell in itertools.islice(queue, jobs - len(running)):
+                    if time.monotonic() < end:
+                        running[pool.submit(run_cell, cell, store, device)] = cell
+                if not running:
+                    return
+                for future in wait(running, return_when=FIRST_COMPLETED).done:
+                    cell, done = running.pop(future), done + 1
+                    _report(cell, future, done, len(cells), time.monotonic() - started)
+        except KeyboardInterrupt:
+            pool.shutdown(wait=False, cancel_futures=True)
+            print("interrupted: finished runs are kept, start again to go on", flush=True)
+
+
+def _report(cell: Cell, future: Future[None], done: int, total: int, seconds: float) -> None:
+    error = future.exception()
+    state = "done" if error is None else f"FAILED: {error}"
+    left = seconds / done * (total - done) / 60
+    print(f"[{done}/{total}, {left:.0f} min left] {cell.recipe.name}, {cell.recipe.form}, "
+          f"{cell.protein}, seed {cell.seed}: {state}", flush=True)  # fmt: skip
+
+
+def run_cell(cell: Cell, store: Path, device: str) -> None:
+    """Run one cell and write its result, whole or not at all."""
+    batch = make_batch(load(cell.protein))
+    finished = run(cell.recipe, batch, cell.seed, device=device,
+                   marks=marks_for(cell.recipe.steps, 14))  # fmt: skip
+    result = {"about": _about(cell, finished, device), "recipe": cell.recipe.as_dict(),
+              "rows": list(_rows(finished))}  # fmt: skip
+    path = store / f"{cell.key}.json"
+    unfinished = path.with_suffix(f".{os.getpid()}")
+    unfinished.write_text(json.dumps(result))
+    os.replace(unfinished, path)
+
+
+def read_result(store: Path, cell: Cell) -> dict[str, Any] | None:
+    """The stored result of a cell; None when there is none. A damaged one is said and removed."""
+    path = store / f"{cell.key}.json"
+    try:
+        result = json.loads(path.read_text())
+        return result if result["about"]["hash"] == cell.recipe.hash else None
+    except FileNotFoundError:
+        return None
+    except (ValueError, KeyError, TypeError) as error:
+        print(f"{path} is damaged ({error}); the run is done again", flush=True)
+        path.unlink()
+        return None
+
+
+def _about(cell: Cell, finished: Run, device: str) -> dict[str, Any]:
+    recipe = cell.recipe
+    values = (recipe.name, recipe.form, recipe.hash, cell.protein, cell.seed, cell.profile,
+              recipe.steps, recipe.noise_levels,
+              sum(p.numel() for p in finished.predictor.parameters()),
+              round(finished.train_seconds, 2), device, torch.get_num_threads(),
+              torch.__version__, platform.python_version(), platform.machine())  # fmt: skip
+    return dict(zip(RUN_FIELDS, values, strict=True))
+
+
+def _rows(finished: Run) -> Iterator[tuple[Any, ...]]:
+    """(step, t or "sampled", RMSE, RMSD), in Å to a thousandth."""
+    for mark in finished.marks:
+        errors = mark.errors
+        for t, plain, superposed in zip(errors.t, errors.rmse, errors.rmsd, strict=True):
+            yield mark.step, int(t), round(float(plain), 3), round(float(superposed), 3)
+        yield mark.step, "sampled", round(mark.sampled_rmse, 3), round(mark.sampled_rmsd, 3)
+
+
+def write_tables(out: Path, name: str, results: list[dict[str, Any]]) -> None:
+    """NAME.csv.gz (every measurement), NAME_runs.csv (every run), NAME_recipes.json."""
+    table = [
+        dict(zip(TABLE_FIELDS, (*(r["about"][k] for k in TABLE_FIELDS[:5]), *row), strict=True))
+        for r in results for row in r["rows"]
+    ]  # fmt: skip
+    _write(out / f"{name}.csv.gz", gzip.compress(_csv(TABLE_FIELDS, table), mtime=0))
+    _write(out / f"{name}_runs.csv", _csv(RUN_FIELDS, [r["about"] for r in results]))
+    recipes = {r["about"]["hash"]: r["recipe"] for r in results}
+    _write(out / f"{name}_recipes.json", (json.dumps(recipes, indent=1) + "\n").encode())
+
+
+def _csv(fields: Sequence[str], rows: list[dict[str, Any]]) -> bytes:
+    text = io.StringIO()
+    writer = csv.DictWriter(text, fields, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue().encode()
+
+
+def _write(path: Path, content: bytes) -> None:
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
+    unfinished.write_bytes(content)
+    os.replace(unfinished, path)
