@@ -428,7 +428,7 @@ def choose_monomers(candidates: list[Chain], used: set[int]) -> list[Chain]:
 
 
 def split_by_groups(rows: list[Row], pairs: list[Pair]) -> list[str]:
-    """Name the split of each row, "train" or "test"; a complex joins its two clusters into one group."""
+    """Name each row's split, "train" or "test"; a complex joins its two clusters."""
     parent: dict[int, int] = {}
 
     def group(cluster: int) -> int:

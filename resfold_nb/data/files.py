@@ -190,8 +190,10 @@ def _check_mmcif_end(text: str, name: str) -> None:
 def _parse_pdb(text: str, name: str) -> gemmi.Structure:
     import gemmi
 
+    # gemmi cuts fields by byte: one byte a character keeps the columns and the text whole
+    plain = text.encode("ascii", "replace").decode("ascii")
     try:
-        return gemmi.read_pdb_string(text)
+        return gemmi.read_pdb_string(plain)
     except (ValueError, RuntimeError) as error:
         raise NotAStructureFile(f"{name}: gemmi cannot read its atoms ({error})") from error
 
@@ -215,7 +217,7 @@ def _check_pdb(text: str, name: str) -> tuple[str, ...]:
 
 def _check_atom_line(line: str, where: str) -> None:
     if not line.isascii():
-        raise TruncatedFile(f"{where} holds a character outside ASCII: it is damaged; fetch it again")
+        raise TruncatedFile(f"{where} holds a character outside ASCII: damaged; fetch it again")
     if len(line.rstrip()) < 54:
         raise TruncatedFile(
             f"{where}: an atom needs 54 columns and this line has {len(line.rstrip())}; "

@@ -1,0 +1,89 @@
+"""The rooms that train run on a bare machine: torch and numpy, nothing else."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import textwrap
+
+import pytest
+
+# Refuses every import but the standard library's, ours, and torch and numpy with what they
+# themselves require.
+BLOCKER = """
+import re, sys
+from importlib.metadata import PackageNotFoundError, packages_distributions, requires
+
+def needed(package, found):
+    found.add(package)
+    try:
+        wanted = requires(package) or []
+    except PackageNotFoundError:
+        wanted = []
+    for line in wanted:
+        name = re.match(r"[\\w.-]+", line).group().lower().replace("_", "-")
+        if "extra ==" not in line and name not in found:
+            needed(name, found)
+    return found
+
+packages = needed("torch", set()) | needed("numpy", set())
+owners = packages_distributions()
+allowed = set(sys.stdlib_module_names) | {"resfold_nb"} | {
+    module for module, owned in owners.items()
+    if packages & {owner.lower().replace("_", "-") for owner in owned}
+}
+
+class Blocker:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] not in allowed:
+            raise ModuleNotFoundError(f"blocked: {name}", name=name)
+
+sys.meta_path.insert(0, Blocker())
+"""
+
+
+def run(code: str) -> subprocess.CompletedProcess[str]:
+    program = BLOCKER + textwrap.dedent(code)
+    return subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=120, check=False
+    )
+
+
+def test_rooms_import_with_torch_and_numpy_alone() -> None:
+    result = run(
+        """
+        import resfold_nb.data, resfold_nb.diffusion, resfold_nb.model, resfold_nb.training
+        batch = resfold_nb.data.make_batch(resfold_nb.data.load("1R69_A"))
+        resfold_nb.data.rmsd(batch.x0, batch.x0)
+        resfold_nb.data.catalogue(), resfold_nb.data.training_set_scale()
+        print(batch.x0.shape[1])
+        """
+    )
+    assert (result.returncode, result.stdout.strip()) == (0, "63"), result.stderr
+
+
+@pytest.mark.parametrize("name", ["gemmi", "biotite", "pandas", "IPython"])
+def test_the_blocker_blocks(name: str) -> None:
+    result = run(f"import {name}")
+    assert result.returncode == 1 and f"blocked: {name}" in result.stderr
+
+
+def test_reading_a_file_without_gemmi_says_what_is_missing() -> None:
+    result = run(
+        """
+        import pathlib, tempfile
+        from resfold_nb.data import read_structure
+        path = pathlib.Path(tempfile.mkdtemp()) / "x.cif"
+        path.write_text("data_x\\n")
+        read_structure(path)
+        """
+    )
+    assert result.returncode == 1 and "blocked: gemmi" in result.stderr
+
+
+def test_the_package_itself_loads_no_torch() -> None:
+    code = "import resfold_nb, sys; print(sorted({'torch', 'numpy', 'IPython'} & set(sys.modules)))"
+    result = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True
+    )
+    assert result.stdout.strip() == "[]"
