@@ -158,3 +158,9 @@ def test_help_and_wrong_commands_need_the_standard_library_alone() -> None:
         assert command in helped.stdout
     wrong = isolated("fly")
     assert wrong.returncode == 2 and "invalid choice: 'fly'" in wrong.stderr
+
+
+def test_package_and_its_command_room_import_with_the_standard_library_alone() -> None:
+    code = f"import sys; sys.path.insert(0, {str(ROOT)!r}); import resfold_nb.workbook.cli"
+    done = subprocess.run([sys.executable, "-I", "-S", "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr

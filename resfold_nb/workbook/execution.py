@@ -69,7 +69,10 @@ def execute(job: Job) -> None:
 
 
 def _papermill(job: Job) -> dict[str, Any] | None:
-    """Run the cells; None, or what went wrong as {cell, name, text}."""
+    """Run the cells; None, or what went wrong as {at, name, text}.
+
+    `at` tells which cell: the "failed" one, the "last" one that started, or none ("").
+    """
     import papermill
     from papermill.exceptions import PapermillExecutionError
 
@@ -86,9 +89,9 @@ def _papermill(job: Job) -> dict[str, Any] | None:
             start_timeout=START_TIMEOUT,
         )
     except PapermillExecutionError as error:
-        return {"cell": error.exec_count, "name": error.ename, "text": error.evalue}
+        return {"at": "failed", "name": error.ename, "text": error.evalue}
     except Exception as error:  # a dead kernel, a timeout, an unwritable folder: all are reported
-        return {"cell": None, "name": type(error).__name__, "text": str(error)}
+        return {"at": "last", "name": type(error).__name__, "text": str(error)}
     return None
 
 
@@ -98,7 +101,7 @@ def _page(job: Job) -> dict[str, Any] | None:
     try:
         export_html(Path(job.target), Path(job.html))
     except Exception as error:  # the notebook stands; its page is reported as missing
-        return {"cell": None, "name": type(error).__name__, "text": f"no HTML page: {error}"}
+        return {"at": "", "name": type(error).__name__, "text": f"no HTML page: {error}"}
     return None
 
 

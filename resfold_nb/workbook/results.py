@@ -97,18 +97,20 @@ def _warnings(notebook: NotebookNode) -> Iterator[str]:
 def _error_text(notebook: NotebookNode, error: dict[str, Any] | None) -> str:
     if error is None:
         return ""
-    place = _place(notebook, error["cell"])
-    return f"{place}{error['name']}: {error['text']}".strip()
+    text = next((line for line in error["text"].splitlines() if line.strip()), "")
+    return f"{_place(notebook, error['at'])}{error['name']}: {text}"
 
 
-def _place(notebook: NotebookNode, count: int | None) -> str:
-    """Execution count and first line of the cell that failed, or of the one still running."""
-    for cell in notebook.cells:
-        status = cell.metadata.get("papermill", {}).get("status")
-        if status == "failed" or (count is None and status == "running"):
-            line = next(iter(cell.source.strip().splitlines()), "")
-            return f"cell [{cell.execution_count or '*'}] `{line}`: "
-    return ""
+def _place(notebook: NotebookNode, at: str) -> str:
+    """Execution count and first line of the cell that failed, or of the last one that started."""
+    marked = [(cell, cell.metadata.get("papermill", {})) for cell in notebook.cells]
+    failed = [cell for cell, mark in marked if mark.get("status") == "failed"]
+    begun = [cell for cell, mark in marked if mark.get("start_time") and cell.source.strip()]
+    cells = {"failed": failed, "last": begun}.get(at)
+    if not cells:
+        return ""
+    line = cells[-1].source.strip().splitlines()[0]
+    return f"cell [{cells[-1].execution_count or '*'}] `{line}`: "
 
 
 def _repeated(metrics: tuple[Metric, ...]) -> str:

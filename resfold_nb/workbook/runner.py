@@ -94,10 +94,12 @@ def prepare(jobs: Iterable[Job]) -> None:
 def execute(jobs: Sequence[Job], at_once: int, note: str = "notebooks") -> list[Result]:
     """Run the jobs with a progress bar that names what finished; results in the jobs' order."""
     done: dict[str, Result] = {}
-    with tqdm(total=len(jobs), desc=note, unit="nb", file=sys.stdout, dynamic_ncols=True) as bar:
+    # disable=None: no bar where there is no terminal; the lines tell how far it is.
+    with tqdm(total=len(jobs), desc=note, unit="nb", disable=None, dynamic_ncols=True) as bar:
         for job, result in processes.run_all(jobs, at_once):
             done[job.target] = result
-            bar.write(_line(job, result), file=sys.stdout)
+            bar.write(f"[{len(done)}/{len(jobs)}] {_line(job, result)}", file=sys.stdout)
+            sys.stdout.flush()
             bar.update()
     return [done[job.target] for job in jobs]
 

@@ -1,0 +1,80 @@
+"""record and goal, in a notebook and outside of one."""
+
+from __future__ import annotations
+
+import nbformat
+import numpy as np
+import pytest
+import torch
+from checkouts import Checkout
+from hypothesis import given
+from hypothesis import strategies as st
+
+from resfold_nb.workbook import goal, record
+from resfold_nb.workbook.execution import Job, execute
+from resfold_nb.workbook.recording import MIME, quantity
+
+
+def test_outside_a_notebook_the_text_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
+    record("error", 0.123456, "Å")
+    record("count", np.int64(3))
+    record("mean", torch.tensor([2.5]))
+    assert capsys.readouterr().out.splitlines() == ["error: 0.1235 Å", "count: 3", "mean: 2.5"]
+
+
+def test_in_a_notebook_the_number_is_kept_whole(checkout: Checkout) -> None:
+    source = 'from resfold_nb.workbook import goal, record\nrecord("error", 1 / 3, "Å")\n'
+    path = checkout.add_notebook("01_a", source + 'goal("close", 0.5, "<", 1, "Å")')
+    target = path.with_name("done.ipynb")
+    execute(Job(str(path), str(target), {"seed": 1}))
+    kept, held = (output.data for output in nbformat.read(target, 4).cells[-1].outputs)
+    assert kept[MIME] == {"kind": "metric", "name": "error", "value": 1 / 3, "unit": "Å"}
+    assert kept["text/plain"] == "error: 0.3333 Å"
+    assert held[MIME]["held"] is True and held[MIME]["limit"] == 1
+    assert held["text/plain"] == "goal held · close: 0.5 Å < 1 Å"
+
+
+@pytest.mark.parametrize(
+    ("value", "reason"),
+    [
+        (float("nan"), "finite"),
+        (float("inf"), "finite"),
+        (torch.tensor(float("-inf")), "finite"),
+        (torch.zeros(2), "one number"),
+        (np.zeros(2), "one number"),
+        (None, "one number"),
+        (True, "not True"),
+        ("3", "not '3'"),
+    ],
+)
+def test_what_is_no_number_is_refused(value: object, reason: str) -> None:
+    with pytest.raises(ValueError, match=f"^error: record .*{reason}"):
+        record("error", value)
+
+
+@pytest.mark.parametrize("name", ["", "  ", None])
+def test_a_name_is_needed(name: object) -> None:
+    with pytest.raises(ValueError, match="needs a name"):
+        record(name, 1)
+
+
+@given(value=st.floats(-10, 10), limit=st.floats(-10, 10), op=st.sampled_from("< <= == >= >".split()))
+def test_goal_raises_exactly_when_it_does_not_hold(value: float, limit: float, op: str) -> None:
+    if eval(f"{value!r} {op} {limit!r}"):
+        goal("g", value, op, limit)
+    else:
+        with pytest.raises(AssertionError, match="goal missed · g"):
+            goal("g", value, op, limit)
+
+
+def test_goal_refuses_unknown_operators_and_no_numbers() -> None:
+    with pytest.raises(ValueError, match="unknown operator '!='"):
+        goal("g", 1, "!=", 2)
+    with pytest.raises(ValueError, match="limit of g"):
+        goal("g", 1, "<", float("nan"))
+    with pytest.raises(ValueError, match="finite"):
+        goal("g", float("nan"), "<", 1)
+
+
+def test_quantity_without_a_unit_has_no_trailing_space() -> None:
+    assert quantity(1234567.0, "") == "1.235e+06"
