@@ -70,7 +70,7 @@ def panels(groups: Mapping[str, Sequence[Line]], *, title: str, x: str, y: str,
     named: set[str] = set()
     for column, lines in enumerate(groups.values(), start=1):
         for line in lines:
-            for trace in _traces(line, named):
+            for trace in _traces(line, named, log_y):
                 fig.add_trace(trace, row=1, col=column)
         fig.update_xaxes(title_text=x, row=1, col=column)
         if not lines:
@@ -89,10 +89,12 @@ def say(text: str) -> None:
     display(Markdown(text))
 
 
-def _traces(line: Line, named: set[str]) -> list[Scatter]:
+def _traces(line: Line, named: set[str], log_y: bool) -> list[Scatter]:
     from plotly.graph_objects import Scatter
 
     x, y = np.asarray(line.x), np.asarray(line.y, dtype=float)
+    if log_y:
+        y = np.where(y > 0, y, np.nan)  # plotly would draw a zero as a line to the frame
     first = line.label not in named
     named.add(line.label)
     style = dict(color=line.colour, dash=line.dash, width=1.8 if line.dash != "solid" else 2.8)

@@ -65,8 +65,8 @@ def _scripts(notebook: NotebookNode) -> dict[str, list[str]]:
     head, foot = [], []
     if traces:
         head.append(library("plotly-cartesian.js") if traces <= CARTESIAN else _whole_plotly())
-    if _widget_state(notebook) or any(LIBRARY_MARK in _html(data) for data in
-                                      _bundles(notebook)):
+    structures = any(LIBRARY_MARK in _html(data) for data in _bundles(notebook))
+    if structures or _widget_state(notebook):
         head.append(library("3Dmol.js"))
     if any("$" in cell.source for cell in notebook.cells if cell.cell_type == "markdown"):
         head += [source("maths.js"), library("mathjax.js")]
@@ -118,10 +118,9 @@ def _widget_state(notebook: NotebookNode) -> dict[str, Any]:
 def _share_3dmol(notebook: NotebookNode) -> None:
     """Take out the copies of 3Dmol.js that outputs and widget models carry."""
     copies = re.compile(rf"<script {re.escape(LIBRARY_MARK)}>.*?</script>", re.DOTALL)
-    ready = "<script>globalThis.$3Dmolpromise = Promise.resolve();</script>"
     for data in _bundles(notebook):
         if LIBRARY_MARK in _html(data):
-            data["text/html"] = copies.sub(lambda _: ready, _html(data))
+            data["text/html"] = copies.sub("", _html(data))
     for model in _widget_state(notebook).values():
         if model["state"].get("_anywidget_id") == f"{Library.__module__}.{Library.__name__}":
             model["state"]["source"] = ""

@@ -10,7 +10,7 @@ import numpy as np
 from IPython.display import HTML, display
 
 from resfold_nb.data import AMINO_ACIDS, Structure
-from resfold_nb.show.bundle import inline, library
+from resfold_nb.show.bundle import inline, library, source
 from resfold_nb.show.still import still_image
 from resfold_nb.show.theme import PALETTE, caption_html, chain_colours, index_colours
 
@@ -56,12 +56,12 @@ def structure(
     view = _view(structure, style, colours, centroids, height)
     still = still_image({structure.id: structure.backbone[:, 1]}, None,
                         structure.chain_index.tolist(), colours, alt)
-    page = library_script() + _stage(view.write_html(), still, alt, height)
+    page = library_script() + _stage(view.write_html(), still, alt)
     display({"text/html": page, "text/plain": f"[3D structure] {alt}"}, raw=True)
 
 
 def library_script() -> str:
-    """Script element that gives the page 3Dmol.js, once, and tells py3Dmol that it is there.
+    """Script elements that give the page 3Dmol.js, once, and tell py3Dmol that it is there.
 
     Each view brings it, so that any of them may be drawn first, alone, or again; the browser
     runs it once. `define` and the like are hidden because Jupyter's pages have an AMD loader,
@@ -69,8 +69,8 @@ def library_script() -> str:
     """
     code = inline(library("3Dmol.js"))
     return (f"<script {LIBRARY_MARK}>if (!globalThis.$3Dmol) "
-            f"(function (define, exports, module) {{{code}\n}}).call(window);\n"
-            "globalThis.$3Dmolpromise = Promise.resolve();</script>")
+            f"(function (define, exports, module) {{{code}\n}}).call(window);</script>"
+            f"<script>{inline(source('ready.js'))}</script>")
 
 
 def to_pdb(structure: Structure) -> str:
@@ -191,33 +191,17 @@ def _add_centroids(view: Any, structure: Structure) -> None:
     view.setStyle({"model": -1}, {"sphere": {"radius": 0.7, "color": PALETTE["residual"]}})
 
 
-def _stage(view: str, still: str, alt: str, height: int) -> str:
+def _stage(view: str, still: str, alt: str) -> str:
     """Frame with a name for screen readers, over a still picture that the 3D view replaces.
 
-    The still is all that shows where scripts do not run: untrusted, or without WebGL.
+    The still is all that shows where scripts do not run (an untrusted notebook) or no WebGL is.
+    Until then the 3D view has its width but no height: 3Dmol cannot start in a hidden element.
     """
-    return (
-        f'<div class="resfold-structure" role="img" aria-label="{html.escape(alt)}">'
-        f'<div class="resfold-still">{still}</div>{_hidden_until_drawn(view)}</div>'
-        + caption_html(alt)
-    )
-
-
-def _hidden_until_drawn(view: str) -> str:
-    """py3Dmol's HTML, kept out of sight until it holds a canvas."""
-    return f"""<div class="resfold-3d" style="display:none;background:white">{view}</div>
-<script>(() => {{
-  const frame = document.currentScript.closest(".resfold-structure");
-  const stage = frame.querySelector(".resfold-3d"), still = frame.querySelector(".resfold-still");
-  stage.style.display = "";
-  still.style.display = "none";
-  const id = stage.querySelector("[id^='3dmolviewer_']").id.split("_")[1];
-  $3Dmolpromise.then(() => setTimeout(() => {{
-    if (globalThis["viewer_" + id]) return;   // py3Dmol's own variable, null where WebGL failed
-    stage.style.display = "none";
-    still.style.display = "";
-  }}));
-}})()</script>"""
+    return f"""<div class="resfold-structure" role="img" aria-label="{html.escape(alt)}">
+<div class="resfold-still">{still}</div>
+<div class="resfold-3d" style="height:0;overflow:hidden;background:white">{view}</div>
+<script>{inline(source("stage.js"))}</script>
+</div>{caption_html(alt)}"""
 
 
 def _describe(structure: Structure, centroids: bool) -> str:

@@ -4,7 +4,7 @@ const GHOST = 0xbdbdbd;
 const FIELD_OF_VIEW = 20, CAMERA_Z = 150;            // fixed inside 3Dmol
 const cameras = (globalThis.__resfold_cameras ??= new Map());   // group -> viewers
 
-// py3Dmol views wait for the same two globals, so a page holds one copy of the library.
+// py3Dmol's views use the same global, so a page runs the library once.
 async function load3Dmol(model) {
   if (!globalThis.$3Dmol) {
     const id = model.get("library").slice("IPY_MODEL_".length);
@@ -16,14 +16,15 @@ async function load3Dmol(model) {
     document.head.append(script);
     script.remove();
   }
-  globalThis.$3Dmolpromise = Promise.resolve();
   return globalThis.$3Dmol;
 }
 
 let software;                                        // true, false, or undefined before the test
 function hasSoftwareGL() {
   if (software !== undefined) return software;
-  const gl = document.createElement("canvas").getContext("webgl2");
+  const canvas = globalThis.OffscreenCanvas          // where 3Dmol draws, if the browser has it
+    ? new OffscreenCanvas(1, 1) : document.createElement("canvas");
+  const gl = canvas.getContext("webgl2");
   if (!gl) throw new Error("This browser offers no WebGL, which 3D views need.");
   const info = gl.getExtension("WEBGL_debug_renderer_info");
   const name = info ? gl.getParameter(info.UNMASKED_RENDERER_WEBGL) : "";

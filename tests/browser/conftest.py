@@ -11,11 +11,11 @@ import sys
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import nbformat
 import pytest
+from browser.watching import Watch
 
 ROOT = Path(__file__).resolve().parents[2]
 CANDIDATES = ("chromium", "chromium-browser", "google-chrome", "chrome")
@@ -62,34 +62,6 @@ show.figure(fig, "Seven curves of error that rise with the timestep.")""", []),
                  ["solution"]),
     "end": ("code", "print('all cells ran')", []),
 }
-
-
-@dataclass
-class Watch:
-    """What a page did that it should not have done, and what it sent to the kernel."""
-
-    errors: list[str] = field(default_factory=list)
-    outside: list[str] = field(default_factory=list)
-    sent: list[str | bytes] = field(default_factory=list)
-    received: list[str | bytes] = field(default_factory=list)
-
-    def attach(self, page: object, home: str) -> None:
-        """Follow ``page``; addresses under ``home`` are the machine's own."""
-        own = (home, "data:", "blob:", "about:")
-        page.on("pageerror", lambda error: self.errors.append(str(error)))
-        page.on("request", lambda r: None if r.url.startswith(own) else self.outside.append(r.url))
-        page.on("websocket", self._follow_socket)
-
-    def clear(self) -> None:
-        """Forget the traffic so far."""
-        self.sent.clear()
-        self.received.clear()
-
-    def _follow_socket(self, socket: object) -> None:
-        """Count the frames to and from the kernel."""
-        if "/channels" in socket.url:
-            socket.on("framesent", lambda frame: self.sent.append(frame))
-            socket.on("framereceived", lambda frame: self.received.append(frame))
 
 
 @pytest.fixture(scope="session")

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from browser.watching import Watch
 from PIL import Image
 
 from resfold_nb.show import export_html
@@ -144,9 +145,10 @@ def test_a_browser_without_webgl_says_so(
     executed: Path, playwright: object, chromium: str, tmp_path: Path, screenshots: Path
 ) -> None:
     page_path = export_html(executed, tmp_path / "views.html")
-    plain = playwright.chromium.launch(executable_path=chromium,
-                                       args=["--no-sandbox", "--disable-3d-apis"])
-    page = plain.new_page(viewport={"width": 1200, "height": 900})
+    switches = ["--no-sandbox", "--disable-gpu", "--disable-software-rasterizer"]
+    plain = playwright.chromium.launch(executable_path=chromium, args=switches)
+    page, watch = plain.new_page(viewport={"width": 1200, "height": 900}), Watch()
+    watch.attach(page, "file:")
     page.goto(page_path.as_uri())
     failed = page.locator(".resfold-stage.resfold-failed")
     failed.nth(1).wait_for()
@@ -156,4 +158,5 @@ def test_a_browser_without_webgl_says_so(
     stills.first.wait_for()
     assert all(coloured(stills.nth(i)) > 0.005 for i in range(3)), "no still picture instead"
     page.screenshot(path=screenshots / "no-webgl.png", full_page=True)
+    assert not watch.errors and not watch.outside
     plain.close()
