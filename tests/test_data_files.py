@@ -224,12 +224,16 @@ def test_residues_without_a_parent_are_left_out(write: Write, pdb: str, name: st
 
 
 def test_highest_occupancy_is_taken(write: Write, pdb: str) -> None:
-    """Residue 5 in locations A (0.4) and B (0.6, 1 Å along x): all four atoms come from B."""
+    """Residue 5 in locations A and B, B 1 Å along x and more occupied but for one atom.
+
+    All four atoms come from B, so that they belong together.
+    """
     lines = []
     for line in atoms(pdb):
         if line[22:26].strip() == "5":
             x = float(line[30:38]) + 1
-            lines.append(f"{line[:16]}A{line[17:54]}  0.40{line[60:]}")
+            occupancy = 0.9 if line[12:16].strip() == "O" else 0.4
+            lines.append(f"{line[:16]}A{line[17:54]}{occupancy:6.2f}{line[60:]}")
             lines.append(f"{line[:16]}B{line[17:30]}{x:8.3f}{line[38:54]}  0.60{line[60:]}")
         else:
             lines.append(line)
@@ -325,6 +329,13 @@ def test_pdb_cut_within_a_line(write: Write, pdb: str, column: int) -> None:
     start = pdb.index("ATOM     81")
     with pytest.raises(TruncatedFile, match="cut short|in the middle of its last line"):
         read_structure(write("x.pdb", pdb[: start + column]))
+
+
+@pytest.mark.parametrize("kept", [12, 45, 53])
+def test_pdb_line_that_lost_its_end(write: Write, pdb: str, kept: int) -> None:
+    line = atoms(pdb)[10]
+    with pytest.raises(TruncatedFile, match=r"x\.pdb, line \d+: an atom needs 54 columns"):
+        read_structure(write("x.pdb", pdb.replace(line, line[:kept] + "\n")))
 
 
 def test_pdb_cut_within_a_model(write: Write, tmp_path: Path) -> None:
