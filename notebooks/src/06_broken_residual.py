@@ -225,12 +225,6 @@ show.figure(fig, "Recorded error against optimiser steps for the three recipes, 
 
 # %%
 REPORT = {0: 0.00, 49: 9.17, "sampled": 6.91}
-
-
-def spread(values):
-    return f"{np.median(values):.2f} ({values.min():.2f}–{values.max():.2f})"
-
-
 rows = []
 for recipe_ in RECIPES.values():
     for t, theirs in REPORT.items():
@@ -238,8 +232,8 @@ for recipe_ in RECIPES.values():
         passed = [] if c is None else [analysis.steps_to_pass(c.steps, y, theirs) for y in c.rmsd]
         rows.append({"recipe": recipe_.name, "at": f"t = {t}" if t != "sampled" else t,
                      "report (Å)": f"{theirs:.2f}",
-                     "superposed (Å)": spread(c.rmsd[:, -1]) if c else "not recorded",
-                     "not superposed (Å)": spread(c.rmse[:, -1]) if c else "not recorded",
+                     "superposed (Å)": analysis.median_range(c and c.rmsd[:, -1]),
+                     "not superposed (Å)": analysis.median_range(c and c.rmse[:, -1]),
                      "steps": recipe_.steps,
                      "step where passed": f"{np.median(passed):g}" if passed else "not recorded"})
 show.table(rows, "Recorded, protein 1HZ6_A, median (range) over seeds: the end of each run, and "
@@ -259,8 +253,10 @@ if ends:
 #
 # - The gradient at F vanishes at t = 0 exactly, and the table of the report is the Jacobian, not
 #   the gradient.
-# - The error of the trained model is largest where the factor is *largest*. Whatever is wrong,
-#   "no gradient at low t" alone does not explain it.
+# - The error of one denoising step is largest where the factor is *largest*. Whatever is wrong
+#   there, "no gradient at low t" does not explain it.
+# - A *sample* is another matter: it ends at t = 1, where the form can move a point by only
+#   $0.14\,F$. What the network got wrong before, it can hardly mend there.
 # - How badly the form fails depends on the budget. A verdict needs more than one.
 #
 # The next notebook changes the form and nothing else.

@@ -10,6 +10,7 @@ from resfold_nb.analysis.measure import (
 )
 from resfold_nb.analysis.recorded import (
     Curve,
+    median_range,
     recorded_curve,
     recorded_final,
     recorded_runs,
@@ -18,6 +19,6 @@ from resfold_nb.analysis.recorded import (
 from resfold_nb.analysis.run import Mark, Run, marks_for, measure, run
 
 __all__ = ["Curve", "ErrorByTimestep", "GradientByTimestep", "Mark", "Run", "baselines",
-           "error_by_timestep", "gradient_by_timestep", "marks_for", "measure", "recorded_curve",
+           "error_by_timestep", "gradient_by_timestep", "marks_for", "measure", "median_range", "recorded_curve",
            "recorded_final", "recorded_runs", "run", "sample", "sample_errors",
            "steps_to_pass"]  # fmt: skip

@@ -63,6 +63,13 @@ def recorded_runs(study: str) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
+def median_range(values: np.ndarray | None) -> str:
+    """"median (lowest–highest)" to a hundredth, or "not recorded" for None."""
+    if values is None:
+        return "not recorded"
+    return f"{np.median(values):.2f} ({np.min(values):.2f}–{np.max(values):.2f})"
+
+
 def steps_to_pass(steps: np.ndarray, values: np.ndarray, limit: float) -> float:
     """First step at which a curve is at or below `limit` and stays there; inf if it never is."""
     above = np.flatnonzero(values > limit)

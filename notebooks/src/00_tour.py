@@ -1,0 +1,238 @@
+# %% [markdown]
+# # A small diffusion model that would not learn one protein
+#
+# [TinyFold](https://github.com/cogeor/tinyfold) is a small public project that predicts protein
+# structure by diffusion. A short report on its model *ResFold* says that the model cannot even
+# memorise a single protein, names the bug, and proposes repairs. This workbook rebuilds the model,
+# reproduces the failure, applies the repairs, and then does what the report did not do: **it
+# tests the diagnosis**.
+#
+# **You will learn** to debug the next broken diffusion model, not only this one.
+# **Time:** ten minutes for this tour. **Words:** [notation, glossary, bibliography](reference.md).
+#
+# Run a cell with Shift + Enter, or all of them with *Run → Run All Cells*. No GPU is needed.
+
+# %% tags=["parameters"]
+profile = "laptop"
+seed = 0
+
+# %%
+import numpy as np
+from tqdm.auto import tqdm
+
+from resfold_nb import analysis, show
+from resfold_nb.data import load, make_batch
+from resfold_nb.diffusion import FORMS, get_schedule
+from resfold_nb.training import named_recipe
+from resfold_nb.workbook import goal, record, start
+
+session = start(profile, seed, notebook="00_tour")
+
+# %% [markdown]
+# ## One protein
+#
+# Protein L, domain B1: a helix on a sheet of four strands. The model is to draw it out of noise.
+# (The profile `ci` takes a shorter one.)
+
+# %%
+protein = load(session.pick(ci="1WY3_A", laptop="1HZ6_A", gpu="1HZ6_A"))
+batch = make_batch(protein)
+show.structure(protein, alt=f"Backbone of {protein.id}, {len(protein)} residues, coloured from the "
+                            "first residue (dark) to the last (light).")
+
+# %% [markdown]
+# ## One equation
+#
+# The model sees noisy points $x_t = a\,x_0 + s\,\varepsilon$, one point a residue, at a timestep t
+# between 0 (clean) and 49 (almost pure noise). A network F looks at them, and the *form* says how
+# its output becomes a guess of the clean points:
+#
+# $$\hat x_0 = c_\mathrm{skip}(t)\,x_t + c_\mathrm{out}(t)\,F(x_t, t).$$
+#
+# The report's model has $c_\mathrm{skip} = 1$ and $c_\mathrm{out} = \sqrt{t/T}$. It blames that
+# square root. Its fix A has $c_\mathrm{skip} = 0$ and $c_\mathrm{out} = 1$: the network says the
+# answer itself.
+
+# %%
+schedule = get_schedule("linear")
+t = np.arange(50)
+forms = ("residual", "x0", "v")
+groups = {"c_skip": [show.form_line(f, t, FORMS[f].c_skip(schedule.a, schedule.s)) for f in forms],
+          "c_out": [show.form_line(f, t, FORMS[f].c_out(schedule.a, schedule.s).abs())
+                    for f in forms]}
+show.figure(show.panels(groups, title="Three forms of the same model", x="timestep t",
+                        y="coefficient (absolute)"),
+            "The coefficients c_skip and |c_out| against the timestep for the report's form, fix A "
+            "and fix C. The report's form and fix C have the same c_out.")
+
+# %% [markdown]
+# Look at the right panel. Fix C, which the report also recommends, has *exactly* the factor that
+# the report calls the bug. That is one reason to measure before believing.
+#
+# ## Predict first
+#
+# The broken form and fix A, same network, same noise, same number of steps, one protein. Which
+# will be worse, where (t = 1? t = 49?), and by how much?
+
+# %%
+def bar(states, total):
+    return tqdm(states, total=total, mininterval=1, desc="training")
+
+
+recipe = named_recipe("starved", profile)
+recipe = recipe.but(steps=session.pick(ci=100, laptop=300, gpu=recipe.steps))
+runs = {form: analysis.run(recipe.but(form=form), batch, seed, device=session.device,
+                           marks=(recipe.steps,), progress=bar) for form in ("residual", "x0")}
+
+# %%
+base = analysis.baselines(schedule, 1.0, float(batch.scale[0]))
+lines = [show.form_line(f, r.last.errors.t, r.last.errors.rmse) for f, r in runs.items()]
+fig = show.chart(lines + show.baseline_lines(base), goal=1.0, x="timestep t", y="RMSE (Å)",
+                 title=f"After {recipe.steps} steps on {protein.id}: error by timestep")
+show.figure(fig, f"Error of one denoising step by timestep, broken form and fix A, live, recipe "
+                 f"{recipe.name}, seed {seed}, {recipe.steps} steps each. The broken form is exact "
+                 "at t = 0 and worst at the noisy end.")
+
+# %% [markdown]
+# ## Watch them draw
+#
+# Both start from the same noise and draw the protein in 49 steps. Grey is the truth. Press play,
+# or focus the slider and use the arrow keys; drag to rotate.
+
+# %%
+samples = {f: analysis.sample(r.predictor, batch, copies=4) for f, r in runs.items()}
+frames = {f: np.stack([batch.angstrom(x[:1].cpu())[0].numpy() for x in s.x])
+          for f, s in samples.items()}
+show.player({"the report's form": frames["residual"], "fix A": frames["x0"]},
+            truth=protein.centroids, chain_index=protein.chain_index,
+            labels=[f"t = {k}" for k in samples["x0"].t],
+            alt="Two models draw the same protein from the same noise, the true centroids in grey.")
+
+# %%
+broken, fixed = runs["residual"].last, runs["x0"].last
+show.say(f"Live, one seed: at t = 49 the broken form errs by **{broken.errors.rmse[49]:.1f} Å**, fix "
+         f"A by **{fixed.errors.rmse[49]:.1f} Å**; sampled structures by {broken.sampled_rmse:.1f} "
+         f"and {fixed.sampled_rmse:.1f} Å.")
+
+# %% [markdown]
+# ## One seed decides nothing
+#
+# So the contrast was recorded: four proteins, five seeds each, and two controls that the report
+# does not have. Fix A removes the skip *and* the scale; the controls remove one at a time.
+
+# %%
+size, STUDY = session.pick(ci=("laptop", "contrast"), laptop=("laptop", "contrast"),
+                           gpu=("gpu", "contrast_gpu"))
+PROTEINS = ("1HZ6_A", "1R69_A", "1TG0_A", "1CY5_A")
+
+
+def recorded(form, t):
+    curves = [analysis.recorded_curve(STUDY, named_recipe("starved", size, form=form), p, t)
+              for p in PROTEINS]
+    return None if None in curves else np.concatenate([c.rmse[:, -1] for c in curves])
+
+
+rows = [{"form": FORMS[f].label, "skip": skip, "scale": scale,
+         **{f"t = {t} (Å)" if t != "sampled" else "sampled (Å)":
+            analysis.median_range(recorded(f, t)) for t in (1, 25, 49, "sampled")}}
+        for f, skip, scale in (("residual", "yes", "sqrt(t/T)"), ("skip_unscaled", "yes", "no"),
+                               ("scaled_no_skip", "no", "sqrt(t/T)"), ("x0", "no", "no"))]
+show.table(rows, "Recorded, recipe starved, RMSE: median (range) over four proteins and five seeds")
+
+# %%
+for t in (49, "sampled"):
+    level = {f: recorded(f, t) for f in ("residual", "skip_unscaled", "scaled_no_skip", "x0")}
+    if any(v is None for v in level.values()):
+        continue
+    m = {f: np.median(v) for f, v in level.items()}
+    show.say(f"**{'Sampled structures' if t == 'sampled' else f't = {t}'}:** the broken form's median "
+             f"is {m['residual'] / m['x0']:.1f} times that of fix A. Dropping *only the scale* leaves "
+             f"{m['skip_unscaled'] / m['x0']:.1f} times fix A's error, dropping *only the skip* "
+             f"{m['scaled_no_skip'] / m['x0']:.1f} times.")
+
+# %% [markdown]
+# Two faults, then, at two ends: the skip costs accuracy where there is much noise, the scale where
+# a sample ends. The report names only the scale, and argues with t = 49.
+# [Notebook 07](07_fix_a_direct_x0.ipynb) takes it apart.
+#
+# ## The report in brief
+#
+# Our paraphrase, with ids that the other notebooks use. Numbers in brackets are the report's
+# sections. What the report leaves out: model size, batch, optimiser, normalisation, and what its
+# RMSE means. *The public code's defaults* of that time fill the gaps where we say so; they are
+# not the report's run.
+#
+# | id | what the report says |
+# |---|---|
+# | R1 (summary) | After 500 steps on one protein: 0.00 Å at t = 0, 9.17 Å at t = 49, 6.91 Å sampled. |
+# | R2 (1.1) | The output is scaled by sqrt(t/T): 0 at t = 0, 0.141, 0.316, 0.707 and 0.990 at t = 1, 5, 25 and 49. So no gradient arrives at t = 0 and little at small t. |
+# | R3 (1.1) | About 2 % of draws are t = 0, yet each sample ends there: the final output goes untrained. |
+# | R4 (1.2) | The trunk reads the noisy points: a leak at small t, blindness at large t. |
+# | R5 (1.3) | Time conditioning is weak: one learned vector a timestep, equal for all residues, through AdaLN only. |
+# | R6 (2) | Training on single steps, with no iterative refinement, is a fault. |
+# | R7 (2, 3) | An AF3-style atom model does better even with the same scaling: four times the points, local attention with skips, rigid local geometry. |
+# | R8 (4) | The linear schedule is reasonable, but with the scaling it makes a mismatch; a column called SNR. |
+# | R9 (5, A) | Predict x0 directly. Simple, consistent gradients; perhaps harder to optimise. |
+# | R10 (5, B) | Or predict the noise, epsilon: standard and stable, with care near t = 0. |
+# | R11 (5, C) | Or predict the velocity v: stable at every t, better with few steps. |
+# | R12 (5, D) | Train on rollouts of K reverse steps: errors compound and are learned away, at K times the cost. |
+# | R13 (5, E) | Give the trunk the sequence only; it loses structural reasoning, the denoiser may need more capacity. |
+# | R14 (6) | In this order: A; then epsilon and the clean trunk; then rollouts and a timestep curriculum. |
+# | R15 (7) | Two tests: one protein below 1 Å at every t; then 100 proteins. |
+# | R16 (end) | The scaling is the primary cause; removing it is enough to bring t = 49 near zero. |
+#
+# ## The story so far
+#
+# | notebook | what it does |
+# |---|---|
+# | [01 Proteins as points](01_proteins_as_points.ipynb) | from a PDB entry to normalised centroids |
+# | [02 The forward process](02_forward_process.ipynb) | schedules, SNR, scrubbing the noise |
+# | [06 The broken residual](06_broken_residual.ipynb) | the failure, its gradients, three budgets |
+# | [07 Fix A](07_fix_a_direct_x0.ipynb) | direct x0, and which of its two changes matters |
+#
+# ## What comes next
+#
+# In preparation: 03 to 05 build trunk, denoiser and loop by hand; 08 to 13 take the other fixes,
+# the AF3-style atoms and time; 14 puts every form on one map; 15 trains on a hundred proteins; 16
+# judges each statement above.
+#
+# ## Exercises
+#
+# **1.** With $a^2 + s^2 = 1$, show that $\hat x_0 = a\,x_t - s\,v$ is exact for
+# $v = a\,\varepsilon - s\,x_0$. Then give $c_\mathrm{out}$ of fix C at t = 1 and compare with R2.
+
+# %% tags=["exercise"]
+my_c_out = None  # absolute value at t = 1
+
+# %% tags=["solution"]
+# a (a x0 + s eps) - s (a eps - s x0) = (a^2 + s^2) x0 = x0, and |c_out| = s = sqrt(1/50).
+solution_1 = np.sqrt(1 / 50)
+
+# %% tags=["check"]
+answer = solution_1 if my_c_out is None else my_c_out
+package = float(FORMS["v"].c_out(schedule.a, schedule.s)[1].abs())
+assert abs(answer - package) < 1e-3, f"it is {package:.3f}"
+print(f"right: {answer:.3f}, the same as the report's form at t = 1")
+
+# %% [markdown]
+# **2.** What error has a model at t = 49 that always says "every residue at the centre"? Is the
+# report's 9.17 Å better than that, for this protein?
+
+# %% tags=["exercise"]
+my_error = None  # in Å
+
+# %% tags=["solution"]
+solution_2 = float(np.sqrt(3) * batch.scale[0])
+
+# %% tags=["check"]
+answer = solution_2 if my_error is None else my_error
+truth = float(np.sqrt((protein.centroids**2).sum(1).mean()))
+assert abs(answer - truth) < 0.02, f"it is {truth:.2f} Å"
+print(f"right: {answer:.2f} Å for {protein.id}; the report's 9.17 Å is "
+      f"{'below' if answer > 9.17 else 'above'} that. The report's protein is not known.")
+
+# %%
+goal("broken form at t = 0", float(broken.errors.rmse[0]), "==", 0.0, "Å")
+record("broken over A, mean RMSE over t", broken.errors.rmse.mean() / fixed.errors.rmse.mean())
+record("fix A, mean RMSE over t", float(fixed.errors.rmse.mean()), "Å")
+record("broken, mean RMSE over t", float(broken.errors.rmse.mean()), "Å")
