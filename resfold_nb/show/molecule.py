@@ -175,11 +175,12 @@ def _view(
     if style == "trace":
         kind, look["style"] = "cartoon", "trace"
     if centroids and kind == "cartoon":
-        look["opacity"] = 0.6
+        look["opacity"] = 0.75
     view.setStyle({kind: look})
     if centroids:
         _add_centroids(view, structure)
     view.zoomTo()
+    view.zoom(1.2)  # zoomTo leaves a wide margin
     return view
 
 

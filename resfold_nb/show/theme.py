@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from plotly.graph_objs.layout import Template
 
 # Okabe & Ito 2008, "Color Universal Design": told apart by readers with any form of colour
-# blindness. Yellow is left out because thin lines in it vanish on white.
+# blindness. Their yellow gives way to brown, because thin lines in it vanish on white. The tests
+# simulate three kinds of colour blindness.
 PALETTE: dict[str, str] = {
     "residual": "#D55E00",
     "x0": "#0072B2",
@@ -23,9 +24,9 @@ PALETTE: dict[str, str] = {
     "v": "#009E73",
     "edm": "#CC79A7",
     "skip_unscaled": "#56B4E9",
-    "scaled_no_skip": "#6A3D9A",
-    "truth": "#8C8C8C",
-    "baseline": "#555555",
+    "scaled_no_skip": "#662200",
+    "truth": "#BDBDBD",
+    "baseline": "#424242",
     "ink": "#222222",
 }
 SERIES = [PALETTE[name] for name in
@@ -158,8 +159,8 @@ def _labelling_caption(alt: str) -> str:
 
 
 _TABLE_CSS = """<style>
-.resfold-table { border-collapse: collapse; font: 15px/1.4 system-ui, sans-serif; margin: .5em 0 }
-.resfold-table caption { text-align: left; padding: .3em 0; white-space: nowrap;
+.resfold-table { border-collapse: collapse; min-width: 24em; font: 15px/1.4 system-ui, sans-serif; margin: .5em 0 }
+.resfold-table caption { text-align: left; padding: .3em 0; font-size: 14px;
   color: var(--jp-ui-font-color1, #222) }
 .resfold-table th, .resfold-table td { padding: .3em .9em .3em 0 !important;
   text-align: left !important; border-bottom: 1px solid #ccc }
