@@ -57,9 +57,11 @@ show.structure(protein, alt=f"Backbone of {protein.id}, {len(protein)} residues,
 schedule = get_schedule("linear")
 t = np.arange(50)
 forms = ("residual", "x0", "v")
-groups = {"c_skip": [show.form_line(f, t, FORMS[f].c_skip(schedule.a, schedule.s)) for f in forms],
-          "c_out": [show.form_line(f, t, FORMS[f].c_out(schedule.a, schedule.s).abs())
-                    for f in forms]}
+dashes = {"residual": "solid", "x0": "solid", "v": "dash"}
+groups = {"c_skip": [show.form_line(f, t, FORMS[f].c_skip(schedule.a, schedule.s), dash=dashes[f])
+                     for f in forms],
+          "c_out": [show.form_line(f, t, FORMS[f].c_out(schedule.a, schedule.s).abs(),
+                                   dash=dashes[f]) for f in forms]}
 show.figure(show.panels(groups, title="Three forms of the same model", x="timestep t",
                         y="coefficient (absolute)"),
             "The coefficients c_skip and |c_out| against the timestep for the report's form, fix A "
@@ -151,8 +153,8 @@ for t in (49, "sampled"):
              f"{m['scaled_no_skip'] / m['x0']:.1f} times.")
 
 # %% [markdown]
-# Two faults, then, at two ends: the skip costs accuracy where there is much noise, the scale where
-# a sample ends. The report names only the scale, and argues with t = 49.
+# In these runs there are two faults at two ends: the skip costs accuracy where there is much noise,
+# the scale where a sample ends. The report names only the scale, and argues with t = 49.
 # [Notebook 07](07_fix_a_direct_x0.ipynb) takes it apart.
 #
 # ## The report in brief

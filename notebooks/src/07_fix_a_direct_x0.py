@@ -232,7 +232,7 @@ if changes:
              f"for **sampled structures** it is {' or '.join(winners['sampled'])}.")
 
 # %% [markdown]
-# Read the table from both ends of the noise:
+# A reading that fits the table, from both ends of the noise:
 #
 # - **At the noisy end** the skip hurts. It hands $x_t$ on, so F must produce the noise, point by
 #   point, to cancel it. The scale is close to one there and cannot matter.
@@ -240,9 +240,10 @@ if changes:
 #   $0.14\,F$, and a sample ends exactly there. Without a skip the scale is worse still:
 #   $0.14\,F$ would have to be the whole protein.
 #
-# So there are two faults, not one. The report names the scale and argues with t = 49; the two do
-# not belong together. Notebook 16 will judge this over more budgets, seeds and proteins, with
-# intervals.
+# That makes two faults, not one. The report names the scale and argues with t = 49; in these runs
+# the two do not belong together. The table shows *that*; it does not prove the *why*. Notebook 14
+# will predict the errors from the curves, and 16 will judge over more budgets, seeds and proteins,
+# with intervals.
 #
 # ## Exercises
 #
