@@ -141,7 +141,8 @@ def _bands(options: argparse.Namespace, rest: list[str]) -> int:
 def _call(module: str, *arguments: str, **variables: str) -> int:
     """Run a module of this Python from the checkout's root, and return its exit status."""
     command = [sys.executable, "-m", module, *arguments]
-    process = subprocess.Popen(command, cwd=ROOT, env=os.environ | variables)
+    found = {"PYTHONPATH": environment.python_path()}
+    process = subprocess.Popen(command, cwd=ROOT, env=os.environ | found | variables)
     while True:
         try:
             return process.wait()

@@ -55,6 +55,11 @@ def python() -> Path:
     return VENV / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 
 
+def python_path() -> str:
+    """PYTHONPATH with this checkout first: what it starts finds this package, from any folder."""
+    return os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH", "")]))
+
+
 def build(force: bool = False) -> None:
     """Build .venv, or do nothing when it is up to date. An interrupted build is resumed.
 
@@ -88,16 +93,11 @@ def run_inside(arguments: Sequence[str]) -> int:
     if not is_current():
         build()
     command = [str(python()), "-m", "resfold_nb", *arguments]
-    variables = os.environ | {"PYTHONPATH": _python_path()}
+    variables = os.environ | {"PYTHONPATH": python_path()}
     sys.stdout.flush()
     if os.name == "nt":  # there execv returns to the shell before the command ends
         return subprocess.call(command, env=variables)
     os.execve(command[0], command, variables)
-
-
-def _python_path() -> str:
-    """The checkout first, so that the package is found from any working directory."""
-    return os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH", "")]))
 
 
 def _fingerprint() -> str:

@@ -18,6 +18,7 @@ from types import FrameType
 import psutil
 
 from resfold_nb.workbook import results
+from resfold_nb.workbook.environment import python_path
 from resfold_nb.workbook.execution import Job, to_json
 from resfold_nb.workbook.results import Result
 
@@ -55,6 +56,7 @@ class _Crew:
 
     def __init__(self, threads: int) -> None:
         self._variables = os.environ | {
+            "PYTHONPATH": python_path(),
             "OMP_NUM_THREADS": str(threads),
             "MKL_NUM_THREADS": str(threads),
             "JUPYTER_PREFER_ENV_PATH": "1",  # a kernel of this Python, not one in the home folder
