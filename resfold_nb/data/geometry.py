@@ -53,12 +53,12 @@ def superpose(moving: Tensor, fixed: Tensor, mask: Tensor | None = None) -> Tens
 
 @torch.no_grad()
 def _rotation(moving: Tensor, fixed: Tensor, mask: Tensor | None) -> Tensor:
-    # MPS has no float64, and a 3 x 3 SVD is cheaper on the CPU than a GPU launch loop only for
-    # small batches; so float64 is used wherever the device has it.
+    # MPS has no float64.
     wide = torch.float32 if moving.device.type == "mps" else torch.float64
     weights = 1 if mask is None else mask.unsqueeze(-1).to(wide)
     covariance = (moving.to(wide) * weights).transpose(-1, -2) @ fixed.to(wide)
-    u, _, vt = torch.linalg.svd(covariance)
+    # The SVD refuses NaN; a diverged prediction should give a NaN distance, not stop a study.
+    u, _, vt = torch.linalg.svd(covariance.nan_to_num(posinf=0.0, neginf=0.0))
     v, ut = vt.transpose(-1, -2), u.transpose(-1, -2)
     sign = torch.ones_like(covariance[..., 0])
     sign[..., 2] = torch.linalg.det(v @ ut).sign()

@@ -76,12 +76,9 @@ def train(recipe: Recipe, batch: Batch, seed: int = 0,
             nn.utils.clip_grad_norm_(predictor.parameters(), recipe.clip)
         optimiser.step()
         plan.step()
+        if step == recipe.steps:  # only here: each look at the loss makes a GPU wait
+            _require_finite(recipe, seed, loss.detach())
         yield State(step, loss.detach(), predictor)
-    if not torch.isfinite(loss):
-        raise FloatingPointError(
-            f"recipe {recipe.name!r} (form {recipe.form}, seed {seed}) ended with a loss of "
-            f"{float(loss.detach())}; lower learning_rate, or set clip=1.0"
-        )
 
 
 def draw(recipe: Recipe, batch: Batch, features: Features, generator: torch.Generator) -> Draw:
@@ -103,6 +100,14 @@ def learning_rate(recipe: Recipe, step: int) -> float:
         return 1.0
     done = (step - recipe.warmup) / max(1, recipe.steps - recipe.warmup)
     return 0.5 * (1 + math.cos(math.pi * min(done, 1.0)))
+
+
+def _require_finite(recipe: Recipe, seed: int, loss: Tensor) -> None:
+    if not torch.isfinite(loss):
+        raise FloatingPointError(
+            f"recipe {recipe.name!r} (form {recipe.form}, seed {seed}) ended with a loss of "
+            f"{float(loss)}; lower learning_rate, or set clip=1.0"
+        )
 
 
 def _optimiser(recipe: Recipe, predictor: Predictor) -> torch.optim.Optimizer:

@@ -1,0 +1,237 @@
+"""Measurements, gradients, runs, studies and the lookup of what was recorded."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import json
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from resfold_nb import analysis
+from resfold_nb.analysis import study
+from resfold_nb.analysis.measure import MEASURING_SEED
+from resfold_nb.analysis.study import Cell, read_result, run_cell, write_tables
+from resfold_nb.data import load, make_batch, rmsd, rmse
+from resfold_nb.diffusion import FORMS, get_form, linear
+from resfold_nb.model import Features, NetworkSize, Predictor, ResFold
+from resfold_nb.training import Recipe, build
+
+TINY = Recipe("tiny", size=NetworkSize(16, 1, 1, 2), steps=8, noise_levels=2)
+BATCH = make_batch(load("1K61_C"))
+
+
+class Exact(Predictor):
+    """A predictor with the truth in place of the network's answer, moved by `shift`."""
+
+    def __init__(self, shift: float = 0.0) -> None:
+        super().__init__(ResFold(TINY.size), get_form("x0"), linear())
+        self.shift = shift
+
+    def raw(self, x_t: torch.Tensor, t: torch.Tensor, features: Features,
+            trunk_tokens: torch.Tensor | None = None) -> torch.Tensor:  # fmt: skip
+        """The clean points, all moved along one axis."""
+        return (BATCH.x0 + torch.tensor([self.shift, 0.0, 0.0])).expand_as(x_t)
+
+
+def test_errors_of_a_known_predictor() -> None:
+    """A shift of 0.5 units along x is 0.5 scale Å of RMSE at every t, and no RMSD."""
+    errors = analysis.error_by_timestep(Exact(0.5), BATCH)
+    expected = 0.5 * float(BATCH.scale[0])
+    np.testing.assert_allclose(errors.rmse, expected, rtol=1e-4)
+    np.testing.assert_allclose(errors.rmsd, 0, atol=1e-2)
+    assert errors.t.tolist() == list(range(50)) and errors.worst == pytest.approx(expected, 1e-4)
+
+
+def test_samples_of_a_known_predictor_are_exact_and_measured_per_copy() -> None:
+    samples = analysis.sample(Exact(0.5), BATCH, copies=3)
+    plain, superposed = analysis.sample_errors(samples.final, BATCH)
+    np.testing.assert_allclose(plain, [0.5 * float(BATCH.scale[0])] * 3, rtol=1e-4)
+    np.testing.assert_allclose(superposed, 0, atol=1e-2)
+
+
+def test_errors_are_averaged_over_proteins_in_angstrom() -> None:
+    pair = make_batch([load("1K61_C"), load("1R69_A")])
+    predictor = build(TINY)
+    together = analysis.error_by_timestep(predictor, pair, draws=2, timesteps=[30]).rmse[0]
+    x0, eps = pair.x0.repeat_interleave(2, 0), torch.randn(
+        4, *pair.x0.shape[1:], generator=torch.Generator().manual_seed(MEASURING_SEED)
+    )
+    t = torch.full((4,), 30)
+    a, s = predictor.amplitudes(t)
+    with torch.no_grad():
+        guess = predictor(a * x0 + s * eps, t, Features.of(pair))
+    by_hand = [
+        float(rmse(guess[i, :n], x0[i, :n])) * float(pair.scale[i // 2])
+        for i, n in enumerate((60, 60, 63, 63))
+    ]
+    assert together == pytest.approx(np.mean(by_hand), rel=1e-5)
+
+
+def test_sampling_uses_the_same_noise_for_every_form() -> None:
+    first, second = (analysis.sample(build(TINY.but(form=f)), BATCH) for f in ("residual", "x0"))
+    assert torch.equal(first.x[0], second.x[0]) and not torch.equal(first.final, second.final)
+
+
+@pytest.mark.parametrize("sd", [0.5, 1.0, 3.0])
+def test_baselines_match_simulation(sd: float) -> None:
+    schedule, generator = linear(), torch.Generator().manual_seed(0)
+    x0 = sd * torch.randn(20_000, 3, generator=generator, dtype=torch.float64)
+    eps = torch.randn(20_000, 3, generator=generator, dtype=torch.float64)
+    lines = analysis.baselines(schedule, sd, scale=2.0)
+    for t in (1, 25, 49):
+        x_t = schedule.a[t] * x0 + schedule.s[t] * eps
+        k = float((x_t * x0).sum() / (x_t * x_t).sum())  # least squares, by data
+        for name, guess in (("predict zero", 0 * x_t), ("copy x_t", x_t), ("best linear", k * x_t)):
+            simulated = 2.0 * float((guess - x0).square().sum(-1).mean().sqrt())
+            assert lines[name][t] == pytest.approx(simulated, rel=0.02), (name, t)
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_gradient_at_f_matches_the_formula_and_finite_differences(form: str) -> None:
+    predictor = build(TINY.but(form=form)).double()
+    batch = BATCH.to(dtype=torch.float64)
+    measured = analysis.gradient_by_timestep(predictor, batch, timesteps=[0, 1, 25, 49])
+    assert measured.largest_difference < 1e-12
+    np.testing.assert_allclose(measured.at_f, measured.predicted, rtol=1e-12)
+    a, s = predictor.schedule.a[[0, 1, 25, 49]], predictor.schedule.s[[0, 1, 25, 49]]
+    np.testing.assert_allclose(measured.c_out, predictor.form.c_out(a, s).abs(), rtol=1e-6)
+    vanishing = form not in ("x0", "skip_unscaled")
+    assert (measured.at_f[0] == 0.0) == vanishing
+    assert (measured.at_weights[0] == 0.0) == vanishing
+
+
+def test_weight_gradient_is_that_of_the_mean_loss() -> None:
+    predictor = build(TINY.but(form="x0"))
+    measured = analysis.gradient_by_timestep(predictor, BATCH, draws=2, timesteps=[25], seed=7)
+    eps = torch.randn(2, *BATCH.x0.shape[1:], generator=torch.Generator().manual_seed(7))
+    t = torch.full((2,), 25)
+    a, s = predictor.amplitudes(t)
+    guess = predictor(a * BATCH.x0 + s * eps, t, Features.of(BATCH))
+    (guess - BATCH.x0).square().sum(-1).mean().backward()
+    norm = math.sqrt(sum(float(p.grad.square().sum()) for p in predictor.parameters()))
+    assert measured.at_weights[0] == pytest.approx(norm, rel=1e-4)
+
+
+def test_a_run_measures_at_its_marks_and_only_trains_once() -> None:
+    seen: list[int] = []
+
+    def progress(states, total: int):  # noqa: ANN001, ANN202
+        seen.append(total)
+        return states
+
+    result = analysis.run(TINY, BATCH, marks=(0, 3), progress=progress)
+    assert [m.step for m in result.marks] == [0, 3, 8] and seen == [9]
+    assert len(result.losses) == 9 and result.train_seconds > 0
+    steps, errors = result.at(49)
+    assert steps.tolist() == [0, 3, 8] and errors[-1] == result.last.errors.rmse[49]
+    assert result.sampled()[1][-1] == result.last.sampled_rmse
+    assert analysis.marks_for(500, 5) == (0, 10, 27, 71, 188, 500)
+
+
+def test_measuring_does_not_change_training() -> None:
+    often = analysis.run(TINY, BATCH, marks=range(9))
+    once = analysis.run(TINY, BATCH, marks=())
+    assert often.losses[1:] == once.losses[1:]
+    assert often.last.sampled_rmse == once.last.sampled_rmse
+
+
+def cells() -> list[Cell]:
+    return [Cell(TINY.but(form=f), "1K61_C", seed, "ci") for f in ("residual", "x0")
+            for seed in (0, 1)]  # fmt: skip
+
+
+def test_a_study_is_recorded_resumed_and_looked_up(tmp_path: Path, monkeypatch, capsys) -> None:  # noqa: ANN001
+    """Real worker processes; a second start trains nothing; a damaged result is run again."""
+    monkeypatch.setitem(study.STUDIES, "tiny", lambda profile: cells())
+    out = tmp_path / "recorded"
+    assert study.main(["tiny", "--out", str(out), "--jobs", "2"]) == 0
+    first = (out / "tiny.csv.gz").read_bytes()
+    stamps = {p: p.stat().st_mtime_ns for p in (out / ".runs").iterdir()}
+    assert len(stamps) == 4
+    assert study.main(["tiny", "--out", str(out), "--jobs", "2"]) == 0
+    assert {p: p.stat().st_mtime_ns for p in (out / ".runs").iterdir()} == stamps
+    damaged = next(iter(stamps))
+    damaged.write_text(damaged.read_text()[:100])
+    capsys.readouterr()
+    assert study.main(["tiny", "--out", str(out), "--jobs", "2"]) == 0
+    assert "is damaged" in capsys.readouterr().out
+    assert (out / "tiny.csv.gz").read_bytes() == first
+    monkeypatch.setattr("resfold_nb.analysis.recorded._folder", lambda: out)
+    curve = analysis.recorded_curve("tiny", TINY.but(form="x0"), "1K61_C", 49)
+    assert curve.seeds == (0, 1) and curve.rmse.shape == (2, len(curve.steps))
+    direct = analysis.run(TINY.but(form="x0"), BATCH, 1, marks=analysis.marks_for(8, 14))
+    np.testing.assert_allclose(curve.rmse[1], direct.at(49)[1], atol=5e-4)
+    assert analysis.recorded_curve("tiny", TINY.but(steps=9), "1K61_C", 49) is None
+    assert len(analysis.recorded_runs("tiny")) == 4
+
+
+def test_the_time_limit_starts_no_further_run(tmp_path: Path, monkeypatch, capsys) -> None:  # noqa: ANN001
+    monkeypatch.setitem(study.STUDIES, "tiny", lambda profile: cells())
+    assert study.main(["tiny", "--out", str(tmp_path), "--minutes", "0.000001"]) == 1
+    assert "0 of 4 runs recorded" in capsys.readouterr().out
+
+
+def test_a_failing_run_is_said_and_the_others_go_on(tmp_path: Path, monkeypatch, capsys) -> None:  # noqa: ANN001
+    diverging = Cell(TINY.but(learning_rate=1e30, decay=False), "1K61_C", 0, "ci")
+    monkeypatch.setitem(study.STUDIES, "tiny", lambda profile: [diverging, *cells()])
+    assert study.main(["tiny", "--out", str(tmp_path), "--jobs", "1"]) == 1
+    said = capsys.readouterr().out
+    assert "FAILED" in said and "lower learning_rate" in said and "4 of 5 runs recorded" in said
+
+
+def test_a_result_of_another_recipe_is_not_taken(tmp_path: Path) -> None:
+    cell, other = cells()[0], cells()[2]
+    run_cell(cell, tmp_path, "cpu")
+    (tmp_path / f"{cell.key}.json").rename(tmp_path / f"{other.key}.json")
+    assert read_result(tmp_path, cell) is None and read_result(tmp_path, other) is None
+
+
+def test_tables_are_tidy_and_the_same_bytes_each_time(tmp_path: Path) -> None:
+    run_cell(cells()[0], tmp_path, "cpu")
+    result = read_result(tmp_path, cells()[0])
+    for name in ("a", "b"):
+        write_tables(tmp_path, name, [result])
+    assert (tmp_path / "a.csv.gz").read_bytes() == (tmp_path / "b.csv.gz").read_bytes()
+    with gzip.open(tmp_path / "a.csv.gz", "rt") as file:
+        rows = list(csv.DictReader(file))
+    assert set(rows[0]) == set(study.TABLE_FIELDS)
+    steps = {row["step"] for row in rows}
+    assert len(rows) == 51 * len(steps) and {row["t"] for row in rows} >= {"0", "49", "sampled"}
+    recipes = json.loads((tmp_path / "a_recipes.json").read_text())
+    assert Recipe.from_dict(recipes[rows[0]["hash"]]) == cells()[0].recipe
+
+
+def test_what_was_not_recorded_is_said() -> None:
+    assert analysis.recorded_curve("no such study", TINY, "1K61_C", 49) is None
+    assert analysis.recorded_runs("no such study") == []
+    assert analysis.median_range(None) == "not recorded"
+    assert analysis.median_range(np.array([1.0, 2.0, 4.0])) == "2.00 (1.00–4.00)"
+
+
+def test_the_committed_contrast_is_whole_and_belongs_to_the_recipes_of_today() -> None:
+    planned = study.contrast("laptop")
+    recorded = analysis.recorded_runs("contrast")
+    assert {(c.recipe.hash, c.protein, str(c.seed)) for c in planned} == {
+        (row["hash"], row["protein"], row["seed"]) for row in recorded
+    }
+    for cell in planned:
+        curve = analysis.recorded_curve("contrast", cell.recipe, cell.protein, 49)
+        assert cell.seed in curve.seeds and curve.steps[-1] == cell.recipe.steps
+
+
+def test_steps_to_pass() -> None:
+    steps, values = np.array([0, 10, 20, 30]), np.array([9.0, 4.0, 6.0, 3.0])
+    assert analysis.steps_to_pass(steps, values, 5.0) == 30
+    assert analysis.steps_to_pass(steps, values, 6.0) == 10
+    assert analysis.steps_to_pass(steps, values, 10.0) == 0
+    assert analysis.steps_to_pass(steps, values, 1.0) == math.inf
+
+
+def test_rmsd_never_exceeds_rmse() -> None:
+    x, y = torch.randn(2, 20, 30, 3, generator=torch.Generator().manual_seed(0))
+    assert (rmsd(x, y) <= rmse(x, y) + 1e-6).all()
