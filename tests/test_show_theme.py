@@ -126,7 +126,7 @@ def test_a_structure_brings_its_library_and_names_no_address(shell: InteractiveS
 
 
 def test_a_structure_refuses_an_unknown_style(shell: InteractiveShell) -> None:
-    with pytest.raises(ValueError, match="cartoon, stick, trace, line, got 'ball'"):
+    with pytest.raises(ValueError, match="cartoon, stick, trace, got 'ball'"):
         structure(load("1R69_A"), style="ball")
 
 

@@ -17,7 +17,7 @@ from resfold_nb.show.theme import PALETTE, caption_html, chain_colours, index_co
 if TYPE_CHECKING:
     import gemmi
 
-STYLES = ("cartoon", "stick", "trace", "line")
+STYLES = ("cartoon", "stick", "trace")
 LIBRARY_MARK = 'data-resfold="3dmol"'
 _NAMES = dict(zip(
     "ACDEFGHIKLMNPQRSTVWY",
@@ -42,7 +42,7 @@ def structure(
     Parameters
     ----------
     structure : from `resfold_nb.data`, at least two residues.
-    style : "cartoon", "stick", "trace" or "line".
+    style : "cartoon", "stick" or "trace".
     alt : visible caption and text alternative; by default id, length and chains.
     centroids : also draw each residue's centroid of N, CA, C and O, the point that is diffused.
     height : in pixels.

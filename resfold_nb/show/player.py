@@ -76,7 +76,8 @@ class Player(ipywidgets.VBox):
 
     def __init__(self, panes: Sequence[Trajectory], scrubber: Scrubber, alt: str,
                  still: str) -> None:
-        row = ipywidgets.HBox(list(panes), layout=dict(flex_flow="row wrap", width="100%"))
+        row = ipywidgets.HBox(list(panes), layout=dict(
+            flex_flow="row wrap", align_items="flex-end", width="100%"))  # headings may wrap
         caption = ipywidgets.HTML(caption_html(alt))
         children = [row, scrubber, caption] if scrubber.count > 1 else [row, caption]
         super().__init__(children)
@@ -127,9 +128,10 @@ def player(
     shared, own = _split_labels(labels, list(stacks), count)
     centre, radius = _camera(stacks, ghost)
     colours = _colours(colour, chain)
+    blank = [""] * count if own else []  # keeps panes with and without captions level
     made = [
         Trajectory(frames, truth=b"" if ghost is None else _buffer(ghost), chain=chain,
-                   colours=colours, captions=own.get(name, []), heading=name,
+                   colours=colours, captions=own.get(name, blank), heading=name,
                    alt=f"{name}. {alt}", centre=centre, radius=radius, height=height,
                    layout=dict(flex="1 1 240px", min_width="200px"))
         for name, frames in stacks.items()
@@ -227,12 +229,12 @@ def _colours(colour: str, chain: list[int]) -> list[str]:
 def _camera(stacks: Mapping[str, Frames], truth: Frames | None) -> tuple[list[float], float]:
     """Centre and radius in Å that the camera keeps for all frames of all panes.
 
-    98 % of the points fit; a diverging pane may widen the view to twice the reference's size
-    and no further, because the reference would shrink to a dot.
+    98 % of the points fit; a diverging pane may widen the view to 1.5 times the reference's
+    size and no further, because the reference would shrink to a dot.
     """
     reference = next(iter(stacks.values()))[-1] if truth is None else truth
     centre = reference.mean(axis=0)
     points = np.concatenate([frames.reshape(-1, 3) for frames in stacks.values()])
     size = float(np.linalg.norm(reference - centre, axis=1).max())
     most = float(np.quantile(np.linalg.norm(points - centre, axis=1), 0.98))
-    return [float(c) for c in centre], max(size, min(most, 2 * size), 3.0)
+    return [float(c) for c in centre], max(size, min(most, 1.5 * size), 3.0)

@@ -42,6 +42,7 @@ FIGURE_CONFIG = {
     "displaylogo": False,
     "toImageButtonOptions": {"format": "svg", "filename": "resfold"},
 }
+FIGURE_HEIGHT = 420  # pixels, unless the figure says otherwise
 CAPTION_CSS = (
     "font:14px/1.45 system-ui,sans-serif;color:var(--jp-ui-font-color1,#222);"
     "margin:.25em 0 .75em;max-width:60em"
@@ -68,8 +69,9 @@ def figure(fig: Figure, alt: str) -> None:
     alt = require_alt(alt, "figure")
     content = json.loads(fig.to_json())
     content["config"] = FIGURE_CONFIG
+    content["layout"].setdefault("height", FIGURE_HEIGHT)  # plotly.js ignores a template's height
     display({PLOTLY_MIME: content, "text/plain": f"[figure] {alt}"}, raw=True)
-    display(HTML(_labelling_caption(alt)))
+    display(HTML(_labelling_caption(alt, content["layout"]["height"])))
 
 
 def table(rows: pandas.DataFrame | Iterable[Mapping[str, Any]], caption: str) -> None:
@@ -135,27 +137,29 @@ def _template() -> Template:
         title=dict(font_size=19, x=0, xref="paper"),
         colorway=SERIES, paper_bgcolor="white", plot_bgcolor="white", hovermode="closest",
         xaxis=axis, yaxis=axis, legend=dict(bgcolor="rgba(255,255,255,.8)", font_size=15),
-        margin=dict(l=70, r=25, t=60, b=60), height=420,
+        margin=dict(l=70, r=25, t=60, b=60),
         colorscale=dict(sequential="Viridis", diverging="RdBu"),
     )
     return Template(layout=layout, data=dict(scatter=[Scatter(line_width=2.5)]))
 
 
-# The mime renderer draws the figure in the output before this one and gives it no name that a
-# screen reader could read, so the caption's script names it.
+# JupyterLab's plotly renderer draws in the output before this one. It gives the figure no name
+# for screen readers, and no height of its own: a figure that is out of sight for a moment, as
+# while the theme changes, would shrink to nothing and stay so.
 _LABEL_SCRIPT = """<script>(() => {
   const own = document.currentScript?.closest(".jp-OutputArea-child");
   const drawn = own?.previousElementSibling?.querySelector(".jp-OutputArea-output");
   if (!drawn) return;
   drawn.setAttribute("role", "figure");
   drawn.setAttribute("aria-label", %s);
+  drawn.style.minHeight = "%dpx";
 })()</script>"""
 
 
-def _labelling_caption(alt: str) -> str:
-    """Visible caption plus the script that labels the figure before it."""
+def _labelling_caption(alt: str, height: int) -> str:
+    """Visible caption plus the script that names the figure before it and holds its height."""
     text = json.dumps(alt).replace("</", "<\\/")
-    return caption_html(alt) + _LABEL_SCRIPT % text
+    return caption_html(alt) + _LABEL_SCRIPT % (text, height)
 
 
 _TABLE_CSS = """<style>

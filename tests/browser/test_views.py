@@ -15,6 +15,7 @@ from resfold_nb.show import export_html
 
 pytestmark = pytest.mark.xdist_group("browser")
 RUN_ALL = "window.jupyterapp.commands.execute('notebook:run-all-cells')"
+DARK = "window.jupyterapp.commands.execute('apputils:change-theme', {theme: 'JupyterLab Dark'})"
 SESSION_IDLE = ("window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.status"
                 " === 'idle'")
 STEPS = 12
@@ -37,12 +38,14 @@ def cameras(page: object) -> list[list[float]]:
         "[...document.querySelectorAll('.resfold-stage')].map((b) => b.resfoldViewer.getView())")
 
 
-def wait_until_drawn(page: object) -> None:
-    """Both panes, three structures, both figures."""
-    page.wait_for_function("""() =>
+def wait_until_drawn(page: object, figures: int = 2) -> None:
+    """Both panes, three structures and the figures, at their full height."""
+    page.wait_for_function("""(arg) =>
       document.querySelectorAll('.resfold-stage[data-frame] canvas').length === 2 &&
       document.querySelectorAll('.resfold-3d canvas').length === 3 &&
-      document.querySelectorAll('.js-plotly-plot .main-svg').length >= 4""", timeout=60_000)
+      [...document.querySelectorAll('.js-plotly-plot')].filter((p) =>
+        p.offsetHeight > 400 && p.querySelector('.main-svg .lines')).length >= arg""",
+        arg=figures, timeout=60_000)
     page.wait_for_timeout(500)
 
 
@@ -53,6 +56,8 @@ def check_drawn(page: object) -> None:
         assert views.count() == count
         for i in range(count):
             assert coloured(views.nth(i)) > 0.01, f"{selector} {i} is blank"
+    for drawn in page.get_by_role("figure").all():
+        assert coloured(drawn) > 0.003, "a figure is blank"
     assert not page.locator(".resfold-still").first.is_visible()
     assert page.get_by_text("Two samples fold from noise").last.is_visible()
     assert page.locator(".resfold-stage").first.get_attribute("aria-label").startswith("fix A. Two")
@@ -121,6 +126,11 @@ def test_views_in_jupyterlab(open_lab: Callable, screenshots: Path) -> None:
     run_all(page)  # a second time, on the same page and kernel
     check_drawn(page)
     assert libraries_sent(watch) == 0
+    page.evaluate(DARK)
+    page.wait_for_selector("body[data-jp-theme-light='false']", state="attached")
+    wait_until_drawn(page)
+    check_drawn(page)
+    page.screenshot(path=screenshots / "lab-dark.png")
     assert not watch.errors and not watch.outside
 
 
