@@ -5,6 +5,10 @@ window.MathJax = {
     displayMath: [["$$", "$$"], ["\\[", "\\]"]],
     processEscapes: true,
   },
-  options: { enableMenu: false, ignoreHtmlClass: "jp-Notebook", processHtmlClass: "jp-RenderedMarkdown" },
+  options: {
+    enableMenu: false,
+    ignoreHtmlClass: "jp-Notebook",
+    processHtmlClass: "jp-RenderedMarkdown",
+  },
   svg: { fontCache: "global" },
 };

@@ -32,7 +32,7 @@ function hasSoftwareGL() {
   return (software = /swiftshader|llvmpipe|software/i.test(name));
 }
 
-function floats(view) {                              // a copy, because the offset may not be aligned
+function floats(view) {                              // a copy: the offset may not be aligned
   return new Float32Array(view.buffer.slice(view.byteOffset, view.byteOffset + view.byteLength));
 }
 

@@ -163,7 +163,8 @@ def _labelling_caption(alt: str, height: int) -> str:
 
 
 _TABLE_CSS = """<style>
-.resfold-table { border-collapse: collapse; min-width: 24em; font: 15px/1.4 system-ui, sans-serif; margin: .5em 0 }
+.resfold-table { border-collapse: collapse; min-width: 24em;
+  font: 15px/1.4 system-ui, sans-serif; margin: .5em 0 }
 .resfold-table caption { text-align: left; padding: .3em 0; font-size: 14px;
   color: var(--jp-ui-font-color1, #222) }
 .resfold-table th, .resfold-table td { padding: .3em .9em .3em 0 !important;
