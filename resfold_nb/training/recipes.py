@@ -33,7 +33,8 @@ def starved(profile: str = "laptop") -> Recipe:
     other proteins.
     """
     steps = {"ci": 150, "laptop": 500, "gpu": 500}[profile]
-    return Recipe("starved", size=NetworkSize(64, 9, 7, 4), steps=steps, noise_levels=1,
+    size = NetworkSize.full() if profile == "gpu" else NetworkSize(64, 9, 7, 4)
+    return Recipe("starved", size=size, steps=steps, noise_levels=1,
                   learning_rate=5e-4)  # fmt: skip
 
 
