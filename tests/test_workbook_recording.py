@@ -58,7 +58,7 @@ def test_a_name_is_needed(name: object) -> None:
         record(name, 1)
 
 
-@given(value=st.floats(-10, 10), limit=st.floats(-10, 10), op=st.sampled_from("< <= == >= >".split()))
+@given(st.floats(-10, 10), st.floats(-10, 10), st.sampled_from(["<", "<=", "==", ">=", ">"]))
 def test_goal_raises_exactly_when_it_does_not_hold(value: float, limit: float, op: str) -> None:
     if eval(f"{value!r} {op} {limit!r}"):
         goal("g", value, op, limit)

@@ -97,14 +97,19 @@ def _add_choices(parser: argparse.ArgumentParser) -> None:
 
 
 def _lab(options: argparse.Namespace, rest: list[str]) -> int:
-    opened = [str(FIRST_NOTEBOOK)] if FIRST_NOTEBOOK.exists() else []
-    return _call("jupyterlab", f"--ServerApp.root_dir={NOTEBOOKS}", *rest, *opened)
+    # The address, not a file to open: so it is printed right for those who open it by hand.
+    first = [f"--LabApp.default_url=/lab/tree/{FIRST_NOTEBOOK.name}"]
+    if not FIRST_NOTEBOOK.exists() or any(word.endswith(".ipynb") for word in rest):
+        first = []
+    # In a container one is root; the server listens to this machine alone and asks for a token.
+    root = ["--allow-root"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
+    return _call("jupyterlab", f"--ServerApp.root_dir={NOTEBOOKS}", *root, *first, *rest)
 
 
 def _test(options: argparse.Namespace, rest: list[str]) -> int:
     # One process a core with one thread each is faster than threads that share the cores.
     workers = os.cpu_count() or 1
-    spread = ["-n", str(workers), "--dist", "loadgroup"] if workers > 1 else []
+    spread = ["-n", str(workers)] if workers > 1 else []
     return _call("pytest", *spread, *rest, OMP_NUM_THREADS="1")
 
 

@@ -93,7 +93,8 @@ def run_inside(arguments: Sequence[str]) -> int:
     if not is_current():
         build()
     command = [str(python()), "-m", "resfold_nb", *arguments]
-    variables = os.environ | {"PYTHONPATH": python_path()}
+    # UTF-8 mode, because a Windows console may not know Å.
+    variables = os.environ | {"PYTHONPATH": python_path(), "PYTHONUTF8": "1"}
     sys.stdout.flush()
     if os.name == "nt":  # there execv returns to the shell before the command ends
         return subprocess.call(command, env=variables)
