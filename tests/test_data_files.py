@@ -145,7 +145,7 @@ def test_bundled_structures_come_back(write: Write, tmp_path: Path, suffix: str,
 @pytest.mark.parametrize("name", ["a.pdb.gz", "b.ent", "c", "d.txt"])
 def test_format_is_told_from_the_contents(write: Write, pdb: str, cif: str, name: str) -> None:
     for text in (pdb, cif):
-        data = gzip.compress(text.encode()) if name.endswith(".gz") else text.encode()
+        data = gzip.compress(text.encode(), mtime=0) if name.endswith(".gz") else text.encode()
         assert_same(read_structure(write(name, data)), PROTEIN)
     stem = name.removesuffix(".gz").split(".")[0]
     assert read_structure(write(name, pdb)).id == f"{stem}_A"
@@ -276,7 +276,7 @@ def test_missing_file_and_folder(tmp_path: Path) -> None:
         read_structure(tmp_path)
 
 
-@pytest.mark.parametrize("contents", [b"", b" \n\n", gzip.compress(b"")])
+@pytest.mark.parametrize("contents", [b"", b" \n\n", gzip.compress(b"", mtime=0)])
 def test_empty(write: Write, contents: bytes) -> None:
     with pytest.raises(EmptyFile, match=r"x\.pdb is empty"):
         read_structure(write("x.pdb", contents))
@@ -312,13 +312,13 @@ def test_no_atoms(write: Write, contents: str, message: str) -> None:
 @pytest.mark.parametrize("suffix", [".pdb", ".cif"])
 @pytest.mark.parametrize("kept", [5, 200, -8, -1])
 def test_truncated_gzip(write: Write, tmp_path: Path, suffix: str, kept: int) -> None:
-    whole = gzip.compress(text_of(tmp_path, suffix).encode())
+    whole = gzip.compress(text_of(tmp_path, suffix).encode(), mtime=0)
     with pytest.raises(TruncatedFile, match="gzip stream is cut short or damaged"):
         read_structure(write("x.gz", whole[:kept]))
 
 
 def test_damaged_gzip(write: Write, pdb: str) -> None:
-    whole = bytearray(gzip.compress(pdb.encode()))
+    whole = bytearray(gzip.compress(pdb.encode(), mtime=0))
     whole[len(whole) // 2] ^= 0xFF
     with pytest.raises(TruncatedFile, match="gzip stream is cut short or damaged"):
         read_structure(write("x.gz", bytes(whole)))

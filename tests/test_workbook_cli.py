@@ -26,7 +26,7 @@ def test_lab_opens_on_the_tour(tmp_path: Path) -> None:
         )
     try:
         address = wait_for_address(log)
-        assert address.endswith("/lab/tree/00_tour.ipynb")
+        assert address.endswith("/lab/tree/notebooks/00_tour.ipynb")
         contents = address.replace("/lab/tree/", "/api/contents/") + "?content=0&token=secret"
         with urllib.request.urlopen(contents, timeout=20) as answer:
             assert answer.status == 200 and b"00_tour.ipynb" in answer.read()

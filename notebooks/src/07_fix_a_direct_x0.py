@@ -110,6 +110,7 @@ samples = {f: analysis.sample(r.predictor, batch, copies=4) for f, r in runs.ite
 plain, superposed = analysis.sample_errors(samples["x0"].final, batch)
 goal("fix A, worst RMSE over t = 0 … 49", fixed.errors.worst, "<", 1.0, "Å")
 goal("fix A, worst RMSE of 4 DDPM samples", float(plain.max()), "<", 1.0, "Å")
+goal("broken form, RMSE at t = 0", float(broken.errors.rmse[0]), "==", 0.0, "Å")
 goal("timesteps measured", len(fixed.errors.t), "==", 50)
 below = "below" if broken.errors.worst < 1 else "not below"
 show.say(f"The broken form is **{below} 1 Å** at every t here: its worst error is "
@@ -254,6 +255,7 @@ if changes:
 my_error_of_the_constant = None  # in Å
 
 # %% tags=["solution"]
+# Solution: click the three dots to open it.
 # F = x0 of this protein, at every t and for every x_t: the error is zero.
 constant = batch.x0
 solution_1 = sd * float((constant - batch.x0).square().sum(-1).mean().sqrt())
@@ -275,6 +277,7 @@ print(f"right: {answer:g} Å. So low error on one protein shows that a form can 
 my_share = None  # between 0 and 1
 
 # %% tags=["solution"]
+# Solution: click the three dots to open it.
 a, s = float(schedule.a[49]), float(schedule.s[49])
 p, q = s / (1 + a), -1.0
 solution_2 = q**2 / (p**2 + q**2)

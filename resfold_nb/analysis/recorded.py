@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import gzip
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -45,13 +44,6 @@ def recorded_curve(study: str, recipe: Recipe, protein: str, t: int | str) -> Cu
     values = {(seed, step): (plain, superposed) for seed, step, plain, superposed in rows}
     grid = np.array([[values[seed, step] for step in steps] for seed in seeds])
     return Curve(np.array(steps), grid[..., 0], grid[..., 1], seeds)
-
-
-def recorded_final(study: str, recipe: Recipe, protein: str,
-                   timesteps: Sequence[int | str]) -> dict[int | str, Curve] | None:  # fmt: skip
-    """The curves at several timesteps by timestep; None if any is missing."""
-    curves = {t: recorded_curve(study, recipe, protein, t) for t in timesteps}
-    return None if any(c is None for c in curves.values()) else curves
 
 
 def recorded_runs(study: str) -> list[dict[str, str]]:

@@ -98,12 +98,13 @@ def _add_choices(parser: argparse.ArgumentParser) -> None:
 
 def _lab(options: argparse.Namespace, rest: list[str]) -> int:
     # The address, not a file to open: so it is printed right for those who open it by hand.
-    first = [f"--LabApp.default_url=/lab/tree/{FIRST_NOTEBOOK.name}"]
+    address = FIRST_NOTEBOOK.relative_to(ROOT).as_posix()
+    first = [f"--LabApp.default_url=/lab/tree/{address}"]
     if not FIRST_NOTEBOOK.exists() or any(word.endswith(".ipynb") for word in rest):
         first = []
     # In a container one is root; the server listens to this machine alone and asks for a token.
     root = ["--allow-root"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
-    return _call("jupyterlab", f"--ServerApp.root_dir={NOTEBOOKS}", *root, *first, *rest)
+    return _call("jupyterlab", f"--ServerApp.root_dir={ROOT}", *root, *first, *rest)
 
 
 def _test(options: argparse.Namespace, rest: list[str]) -> int:
