@@ -207,7 +207,7 @@ for t in (49, "sampled"):
 my_c_out = None  # absolute value at t = 1
 
 # %% tags=["solution"]
-# Solution: click the three dots to open it.
+# Solution
 # a (a x0 + s eps) - s (a eps - s x0) = (a^2 + s^2) x0 = x0, and |c_out| = s = sqrt(1/50).
 solution_1 = np.sqrt(1 / 50)
 
@@ -225,7 +225,7 @@ print(f"right: {answer:.3f}, the same as the report's form at t = 1")
 my_error = None  # in Å
 
 # %% tags=["solution"]
-# Solution: click the three dots to open it.
+# Solution
 solution_2 = float(np.sqrt(3) * batch.scale[0])
 
 # %% tags=["check"]

@@ -192,7 +192,7 @@ for name, attempt in wrong.items():
 my_rmse = None  # in Å
 
 # %% tags=["solution"]
-# Solution: click the three dots to open it.
+# Solution
 solution_1 = np.sqrt(3) * data.standard_deviation(data.load("1R69_A"))
 
 # %% tags=["check"]
@@ -211,7 +211,7 @@ print(f"right: {answer:.2f} Å")
 my_factor = None  # masked mean of |x|^2 over the unmasked one
 
 # %% tags=["solution"]
-# Solution: click the three dots to open it.
+# Solution
 solution_2 = batch.x0.shape[1] / len(trio[0])  # padding adds zeros to the sum, but counts
 
 # %% tags=["check"]

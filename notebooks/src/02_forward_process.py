@@ -154,7 +154,7 @@ show.figure(fig, "Error of predicting zero, copying the input and the best linea
 my_crossings = None  # (linear, cosine)
 
 # %% tags=["solution"]
-# Solution: click the three dots to open it.
+# Solution
 solution_1 = tuple(int((s.a - s.s).abs().argmin()) for s in schedules.values())
 
 # %% tags=["check"]
@@ -172,7 +172,7 @@ print(f"right: t = {answer[0]} (linear) and t = {answer[1]} (cosine)")
 my_t = None
 
 # %% tags=["solution"]
-# Solution: click the three dots to open it.
+# Solution
 # (1-a)^2 + s^2 = 2 - 2a > 1 means a < 1/2, so alpha_bar < 1/4 and t > 37.5.
 solution_2 = 38
 

@@ -270,7 +270,7 @@ if ends:
 my_gradient_at_25 = None  # your number
 
 # %% tags=["solution"]
-# Solution: click the three dots to open it.
+# Solution
 # With F = 0 the error is x_t - x0 = (a - 1) x0 + s eps, of variance (1-a)^2 + s^2 = 2 - 2a.
 a, s = float(schedule.a[25]), float(schedule.s[25])
 solution_1 = 2 * s * np.sqrt(2 - 2 * a)
@@ -290,7 +290,7 @@ print(f"right: {answer:.3f} (simulated {simulated:.3f})")
 my_share = None  # your number
 
 # %% tags=["solution"]
-# Solution: click the three dots to open it.
+# Solution
 solution_2 = 1 / schedule.timesteps  # t is drawn uniformly from 0 ... 49; the loss there is 0
 
 # %% tags=["check"]

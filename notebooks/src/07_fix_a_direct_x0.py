@@ -255,7 +255,7 @@ if changes:
 my_error_of_the_constant = None  # in Å
 
 # %% tags=["solution"]
-# Solution: click the three dots to open it.
+# Solution
 # F = x0 of this protein, at every t and for every x_t: the error is zero.
 constant = batch.x0
 solution_1 = sd * float((constant - batch.x0).square().sum(-1).mean().sqrt())
@@ -277,7 +277,7 @@ print(f"right: {answer:g} Å. So low error on one protein shows that a form can 
 my_share = None  # between 0 and 1
 
 # %% tags=["solution"]
-# Solution: click the three dots to open it.
+# Solution
 a, s = float(schedule.a[49]), float(schedule.s[49])
 p, q = s / (1 + a), -1.0
 solution_2 = q**2 / (p**2 + q**2)
