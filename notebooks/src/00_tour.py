@@ -50,7 +50,7 @@ show.structure(protein, alt=f"Backbone of {protein.id}, {len(protein)} residues,
 # $$\hat x_0 = c_\mathrm{skip}(t)\,x_t + c_\mathrm{out}(t)\,F(x_t, t).$$
 #
 # The report's model has $c_\mathrm{skip} = 1$ and $c_\mathrm{out} = \sqrt{t/T}$. It blames that
-# square root. Its fix A has $c_\mathrm{skip} = 0$ and $c_\mathrm{out} = 1$: the network says the
+# square root; where we say *broken*, we mean this form, because the report does. Its fix A has $c_\mathrm{skip} = 0$ and $c_\mathrm{out} = 1$: the network says the
 # answer itself.
 
 # %%
@@ -92,8 +92,8 @@ lines = [show.form_line(f, r.last.errors.t, r.last.errors.rmse) for f, r in runs
 fig = show.chart(lines + show.baseline_lines(base), goal=1.0, x="timestep t", y="RMSE (Å)",
                  title=f"After {recipe.steps} steps on {protein.id}: error by timestep")
 show.figure(fig, f"Error of one denoising step by timestep, broken form and fix A, live, recipe "
-                 f"{recipe.name}, seed {seed}, {recipe.steps} steps each. The broken form is exact "
-                 "at t = 0 and worst at the noisy end.")
+                 f"{recipe.name}, seed {seed}, {recipe.steps} steps each. The broken form is "
+                 f"largest at t = {runs['residual'].last.errors.rmse.argmax()}.")
 
 # %% [markdown]
 # ## Watch them draw
@@ -121,17 +121,17 @@ show.say(f"Live, one seed: at t = 49 the broken form errs by **{broken.errors.rm
 #
 # So the contrast was recorded: four proteins, five seeds each, and two controls that the report
 # does not have. Fix A removes the skip *and* the scale; the controls remove one at a time.
+#
+# **Predict first:** if only one of the two may go, which would you drop to mend t = 49? And to mend
+# the samples?
 
 # %%
-size, STUDY = session.pick(ci=("laptop", "contrast"), laptop=("laptop", "contrast"),
-                           gpu=("gpu", "contrast_gpu"))
-PROTEINS = ("1HZ6_A", "1R69_A", "1TG0_A", "1CY5_A")
+STUDY, PROTEINS = "contrast", ("1HZ6_A", "1R69_A", "1TG0_A", "1CY5_A")
+full = len(analysis.recorded_runs("contrast_gpu"))
 
 
 def recorded(form, t):
-    curves = [analysis.recorded_curve(STUDY, named_recipe("starved", size, form=form), p, t)
-              for p in PROTEINS]
-    return None if None in curves else np.concatenate([c.rmse[:, -1] for c in curves])
+    return analysis.recorded_ends(STUDY, named_recipe("starved", form=form), PROTEINS, t)
 
 
 rows = [{"form": FORMS[f].label, "skip": skip, "scale": scale,
@@ -139,7 +139,7 @@ rows = [{"form": FORMS[f].label, "skip": skip, "scale": scale,
             analysis.median_range(recorded(f, t)) for t in (1, 25, 49, "sampled")}}
         for f, skip, scale in (("residual", "yes", "sqrt(t/T)"), ("skip_unscaled", "yes", "no"),
                                ("scaled_no_skip", "no", "sqrt(t/T)"), ("x0", "no", "no"))]
-show.table(rows, "Recorded, recipe starved, RMSE: median (range) over four proteins and five seeds")
+show.table(rows, "Recorded, recipe starved, RMSE: median (range) over proteins and seeds")
 
 # %%
 for t in (49, "sampled"):
@@ -151,10 +151,12 @@ for t in (49, "sampled"):
              f"is {m['residual'] / m['x0']:.1f} times that of fix A. Dropping *only the scale* leaves "
              f"{m['skip_unscaled'] / m['x0']:.1f} times fix A's error, dropping *only the skip* "
              f"{m['scaled_no_skip'] / m['x0']:.1f} times.")
+show.say("This is the laptop size on a CPU, in every profile. Full size (profile gpu): "
+         f"{f'{full} runs recorded' if full else '**not recorded**'}.")
 
 # %% [markdown]
-# In these runs there are two faults at two ends: the skip costs accuracy where there is much noise,
-# the scale where a sample ends. The report names only the scale, and argues with t = 49.
+# Of the two changes the report blames the scale, and expects t = 49 to fall when the scale goes
+# (R16). Compare that with the two sentences above.
 # [Notebook 07](07_fix_a_direct_x0.ipynb) takes it apart.
 #
 # ## The report in brief
@@ -168,11 +170,12 @@ for t in (49, "sampled"):
 # |---|---|
 # | R1 (summary) | After 500 steps on one protein: 0.00 Å at t = 0, 9.17 Å at t = 49, 6.91 Å sampled. |
 # | R2 (1.1) | The output is scaled by sqrt(t/T): 0 at t = 0, 0.141, 0.316, 0.707 and 0.990 at t = 1, 5, 25 and 49. So no gradient arrives at t = 0 and little at small t. |
-# | R3 (1.1) | About 2 % of draws are t = 0, yet each sample ends there: the final output goes untrained. |
+# | R3 (1.1) | About 2 % of training draws are t = 0, yet every sample ends there: the final output goes untrained. |
 # | R4 (1.2) | The trunk reads the noisy points: a leak at small t, blindness at large t. |
 # | R5 (1.3) | Time conditioning is weak: one learned vector a timestep, equal for all residues, through AdaLN only. |
 # | R6 (2) | Training on single steps, with no iterative refinement, is a fault. |
-# | R7 (2, 3) | An AF3-style atom model does better even with the same scaling: four times the points, local attention with skips, rigid local geometry. |
+# | R7 (3) | An AF3-style atom model does better even with the same scaling: four times the points, local attention with skips, rigid local geometry. |
+# | R17 (1.2, 2) | AlphaFold 3's trunk, too, reads noisy points, and its base version has the same scaling, beside a direct one. (In the published AlphaFold 3 neither holds; 12 will say which is which.) |
 # | R8 (4) | The linear schedule is reasonable, but with the scaling it makes a mismatch; a column called SNR. |
 # | R9 (5, A) | Predict x0 directly. Simple, consistent gradients; perhaps harder to optimise. |
 # | R10 (5, B) | Or predict the noise, epsilon: standard and stable, with care near t = 0. |
@@ -181,7 +184,9 @@ for t in (49, "sampled"):
 # | R13 (5, E) | Give the trunk the sequence only; it loses structural reasoning, the denoiser may need more capacity. |
 # | R14 (6) | In this order: A; then epsilon and the clean trunk; then rollouts and a timestep curriculum. |
 # | R15 (7) | Two tests: one protein below 1 Å at every t; then 100 proteins. |
-# | R16 (end) | The scaling is the primary cause; removing it is enough to bring t = 49 near zero. |
+# | R16 (6, 7, end) | The scaling is the primary cause, made worse by the trunk's noisy input; removing it should bring t = 49 near zero. |
+#
+# R2, R4 and R5 are the report's three critical faults.
 #
 # ## The story so far
 #
@@ -189,7 +194,7 @@ for t in (49, "sampled"):
 # |---|---|
 # | [01 Proteins as points](01_proteins_as_points.ipynb) | from a PDB entry to normalised centroids |
 # | [02 The forward process](02_forward_process.ipynb) | schedules, SNR, scrubbing the noise |
-# | [06 The broken residual](06_broken_residual.ipynb) | the failure, its gradients, three budgets |
+# | [06 The broken residual](06_broken_residual.ipynb) | the failure, its gradients, three recipes |
 # | [07 Fix A](07_fix_a_direct_x0.ipynb) | direct x0, and which of its two changes matters |
 #
 # ## What comes next
@@ -204,7 +209,7 @@ for t in (49, "sampled"):
 # $v = a\,\varepsilon - s\,x_0$. Then give $c_\mathrm{out}$ of fix C at t = 1 and compare with R2.
 
 # %% tags=["exercise"]
-my_c_out = None  # absolute value at t = 1
+my_c_out = None  # a number; the sign does not count
 
 # %% tags=["solution"]
 # Solution
@@ -214,8 +219,8 @@ solution_1 = np.sqrt(1 / 50)
 # %% tags=["check"]
 answer = solution_1 if my_c_out is None else my_c_out
 package = float(FORMS["v"].c_out(schedule.a, schedule.s)[1].abs())
-assert abs(answer - package) < 1e-3, f"it is {package:.3f}"
-print(f"right: {answer:.3f}, the same as the report's form at t = 1")
+assert abs(abs(answer) - package) < 5e-3, f"it is {package:.3f}"
+print("not answered; the solution is" if my_c_out is None else "right:", f"{answer:.3f}, the same as the report's form at t = 1")
 
 # %% [markdown]
 # **2.** What error has a model at t = 49 that always says "every residue at the centre"? Is the
@@ -231,8 +236,8 @@ solution_2 = float(np.sqrt(3) * batch.scale[0])
 # %% tags=["check"]
 answer = solution_2 if my_error is None else my_error
 truth = float(np.sqrt((protein.centroids**2).sum(1).mean()))
-assert abs(answer - truth) < 0.02, f"it is {truth:.2f} Å"
-print(f"right: {answer:.2f} Å for {protein.id}; the report's 9.17 Å is "
+assert abs(answer - truth) < 0.06, f"it is {truth:.2f} Å"
+print("not answered; the solution is" if my_error is None else "right:", f"{answer:.2f} Å for {protein.id}; the report's 9.17 Å is "
       f"{'below' if answer > 9.17 else 'above'} that. The report's protein is not known.")
 
 # %%

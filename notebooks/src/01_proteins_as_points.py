@@ -36,7 +36,7 @@ session = start(profile, seed, notebook="01_proteins_as_points")
 # %%
 small = data.catalogue(min_length=60, max_length=70, min_helix=0.25, min_strand=0.4)
 show.table([{"id": e.id, "residues": e.length, "helix": f"{e.helix:.0%}",
-             "strand": f"{e.strand:.0%}", "split": e.split, "Rg (Å)": round(e.rg, 1)}
+             "strand": f"{e.strand:.0%}", "split": e.split, "Rg of CA (Å)": round(e.rg, 1)}
             for e in small], "Bundled single chains of 60 to 70 residues with helix and much strand")
 print(f"{len(data.catalogue()):,} single chains, {len(data.catalogue(kind='complex'))} complexes, "
       f"{len(data.catalogue(split='test'))} of the single chains in the test split")
@@ -83,12 +83,17 @@ show.figure(show.chart(lines, title="Distance to the next residue (1HZ6_A)", x="
                        y="distance (Å)"),
             "Distance from each residue to the next. Between CA atoms it hardly varies; between "
             "centroids it follows the secondary structure.")
-show.say(f"CA to CA: {ca.mean():.2f} ± {ca.std():.2f} Å. Centroid to centroid: "
-         f"{centroid.mean():.2f} ± {centroid.std():.2f} Å.")
+letters = np.array(list(protein.secondary_structure))
+inside = {name: centroid[(letters[:-1] == c) & (letters[1:] == c)]
+          for name, c in (("helix", "H"), ("strand", "E"))}
+show.say(f"CA to CA: {ca.mean():.2f} ± {ca.std():.2f} Å. Centroid to centroid: {centroid.mean():.2f} ± "
+         f"{centroid.std():.2f} Å; within the "
+         + ", within the ".join(f"{k} {v.mean():.2f} ± {v.std():.2f} Å" for k, v in inside.items())
+         + ".")
 
 # %% [markdown]
-# So a centroid chain has no single bond length. In a helix consecutive centroids lie closer, in a
-# strand further apart: the points still carry the secondary structure.
+# So a centroid chain has no single bond length. In this protein consecutive centroids lie closer in
+# the helix than in the strands: the points still carry the secondary structure.
 #
 # ## Units: Å divided by a standard deviation
 #
@@ -107,6 +112,8 @@ show.say(f"CA to CA: {ca.mean():.2f} ± {ca.std():.2f} Å. Centroid to centroid:
 # | one protein | that protein's own σ |
 # | many proteins | one constant from the training set |
 # | held-out evaluation | the same constant, never the target's σ |
+#
+# **Predict first:** if a protein were a ball of constant density, how would σ grow with its length L?
 
 # %%
 own = data.standard_deviation(protein)
@@ -131,7 +138,7 @@ fig.update_layout(title="Larger proteins have larger coordinates",
                   xaxis_title="residues", yaxis_title="standard deviation σ (Å)")
 show.figure(fig, "Standard deviation of the centroids against chain length for training chains, "
                  "with a fitted power law and the one constant used for many proteins.")
-show.say(f"σ grows as $L^{{{slope:.2f}}}$. {protein.id}: {own:.2f} Å; the training-set constant: "
+show.say(f"σ grows as $L^{{{slope:.2f}}}$ here; a ball of constant density would give $L^{{1/3}}$. {protein.id}: {own:.2f} Å; the training-set constant: "
          f"{shared:.2f} Å.")
 
 # %% [markdown]
@@ -153,11 +160,22 @@ show.table([{"tensor": name, "shape": tuple(getattr(batch, name).shape), "what":
                                ("scale", "Å a unit"))], "A batch of three proteins")
 
 # %% [markdown]
+# ## Two chains
+#
+# Complexes are loaded the same way. Each chain has its own index, and positions start again.
+
+# %%
+pair = data.load("1AK4_A_D")
+print(pair)
+show.structure(pair, alt="A complex of two chains (1AK4, chains A and D), one colour a chain.")
+
+# %% [markdown]
 # ## Your own protein
 #
 # `read_structure` takes PDB and mmCIF files, compressed or not. Nothing is dropped silently: what
-# was left out is listed in the result, and a warning says so. Here a bundled protein is written to
-# a file, damaged, and read back.
+# was left out is listed in the result, and a warning says so. `write_trajectory` goes the other way,
+# for PyMOL and ChimeraX, one frame or many. Here a bundled protein is written to a file, damaged,
+# and read back.
 
 # %%
 folder = Path(tempfile.mkdtemp())
@@ -199,13 +217,12 @@ solution_1 = np.sqrt(3) * data.standard_deviation(data.load("1R69_A"))
 answer = solution_1 if my_rmse is None else my_rmse
 x = data.load("1R69_A").centroids
 truth = np.sqrt((x**2).sum(1).mean())
-assert abs(answer - truth) < 0.01, f"it is {truth:.2f} Å"
-print(f"right: {answer:.2f} Å")
+assert abs(answer - truth) < 0.06, f"it is {truth:.2f} Å"
+print("not answered; the solution is" if my_rmse is None else "right:", f"{answer:.2f} Å")
 
 # %% [markdown]
-# **2.** Take the mean of the padded batch's x0 over residues for the shortest protein, once with
-# and once without the mask. Which one is right, and how wrong is the other for the mean of
-# $|x|^2$?
+# **2.** Take the mean of $|x|^2$ over residues for the shortest protein of the padded batch, once with
+# and once without the mask. By which factor do they differ?
 
 # %% tags=["exercise"]
 my_factor = None  # masked mean of |x|^2 over the unmasked one
@@ -218,8 +235,8 @@ solution_2 = batch.x0.shape[1] / len(trio[0])  # padding adds zeros to the sum, 
 answer = solution_2 if my_factor is None else my_factor
 squared = batch.x0[0].square().sum(-1)
 truth = float(squared[batch.mask[0]].mean() / squared.mean())
-assert abs(answer - truth) < 1e-3, f"it is {truth:.3f}"
-print(f"right: {answer:.3f}")
+assert abs(answer - truth) < 0.02, f"it is {truth:.3f}"
+print("not answered; the solution is" if my_factor is None else "right:", f"{answer:.3f}")
 
 # %%
 record("standard deviation of 1HZ6_A", own, "Å")

@@ -36,9 +36,12 @@ print(f"{protein.id}: {len(protein)} centroids, {sd:.2f} Å a unit")
 #
 # $$x_t = a(t)\,x_0 + s(t)\,\varepsilon, \qquad a = \sqrt{\bar\alpha},\quad s = \sqrt{1-\bar\alpha}.$$
 #
-# $\bar\alpha(t)$, *alpha_bar*, is the share of the variance that is still signal. The report's
+# $\bar\alpha(t)$, *alpha_bar*, is the share of the variance that is still signal, for data of unit
+# variance. The report's
 # schedule is linear, $\bar\alpha = 1 - t/T$ with $T = 50$. The cosine schedule of Nichol & Dhariwal
-# keeps the signal longer.
+# keeps more of the signal in the first half and loses it faster in the second. (*Linear* here
+# means linear in $\bar\alpha$. In Ho et al. the $\beta$ are linear, which destroys the signal sooner,
+# and that is what the cosine schedule was made to mend.)
 
 # %%
 schedules = {"linear": linear(50), "cosine": cosine(50)}
@@ -51,7 +54,7 @@ groups = {
 show.figure(show.panels(groups, title="Signal and noise by timestep", x="timestep t",
                         y="amplitude or share of variance"),
             "Signal amplitude, noise amplitude and alpha_bar against the timestep for the linear "
-            "and the cosine schedule. Both start at pure signal; they cross near the middle.")
+            "and the cosine schedule. Both start at pure signal; the two alpha_bar curves cross near the middle.")
 
 # %% [markdown]
 # ## The report's table, rebuilt
@@ -94,7 +97,8 @@ goal("noise by hand against the package", float((by_hand - package).abs().max())
 # ## Predict first
 #
 # At which t do you expect the fold to become unrecognisable to your eye? Write it down, then
-# scrub: the slider also moves with the arrow keys. Grey is the truth.
+# scrub: the slider also moves with the arrow keys. Grey is the truth. One and the same noise is used
+# at every t, so that the points move smoothly; in training each draw is fresh.
 
 # %%
 frames = np.stack([batch.angstrom(x)[0].numpy() for x in package])
@@ -119,6 +123,8 @@ show.player({"x_t": frames}, truth=protein.centroids, chain_index=protein.chain_
 # - **copy x_t**: return the input. This is what the broken form does when F = 0;
 # - **best linear**: the best multiple of x_t, $k = a\,\sigma^2/(a^2\sigma^2 + s^2)$ for data of
 #   standard deviation $\sigma$.
+#
+# **Predict first:** which of the three is lowest at t = 1, and which at t = 49?
 
 # %%
 many = torch.randn(session.pick(ci=200, laptop=1000, gpu=1000), *x0.shape[1:], generator=generator)
@@ -134,13 +140,14 @@ gap = max(np.abs(np.array(simulated[n]) / np.maximum(formula[n], 1e-9) - 1)[1:].
 goal("baselines: formula against simulation", gap, "<", 0.02)
 
 # %%
-palette = {"predict zero": "#CC79A7", "copy x_t": "#D55E00", "best linear": "#009E73"}
+palette = {"predict zero": "#CC79A7", "copy x_t": "#56B4E9", "best linear": "#009E73"}
 lines = [show.Line(f"{n}, simulated", t, simulated[n], palette[n]) for n in simulated]
 fig = show.chart(lines + show.baseline_lines(formula), goal=1.0, x="timestep t", y="RMSE (Å)",
                  title=f"Three predictors that learn nothing ({protein.id})")
 show.figure(fig, "Error of predicting zero, copying the input and the best linear guess against the "
-                 "timestep: simulated (solid) and by formula (dashed). Copying is best of all near "
-                 "t = 0 and worse than zero near t = 49.")
+                 "timestep: simulated (solid) and by formula (dashed). The best linear guess is "
+                 "lowest everywhere; copying comes close to it near t = 0 and is worse than zero "
+                 "near t = 49.")
 
 # %% [markdown]
 # A model that does no better than the lowest dashed line has learned nothing about this protein.
@@ -162,7 +169,8 @@ answer = solution_1 if my_crossings is None else my_crossings
 for step, schedule in zip(answer, schedules.values(), strict=True):
     best = float((schedule.amplitude_ratio[1:] - 1).abs().min())
     assert abs(float(schedule.amplitude_ratio[step]) - 1) <= best + 1e-12, step
-print(f"right: t = {answer[0]} (linear) and t = {answer[1]} (cosine)")
+print("not answered; the solution is" if my_crossings is None else "right:",
+      f"t = {answer[0]} (linear) and t = {answer[1]} (cosine)")
 
 # %% [markdown]
 # **2.** From which t on is *predict zero* better than *copy x_t*? Solve
@@ -177,10 +185,10 @@ my_t = None
 solution_2 = 38
 
 # %% tags=["check"]
-answer = solution_2 if my_t is None else my_t
+answer = solution_2 if my_t is None else int(my_t)
 better = formula["copy x_t"] > formula["predict zero"]
 assert better[answer] and not better[answer - 1], "compare the two dashed lines in the figure"
-print(f"right: from t = {answer} on")
+print("not answered; the solution is" if my_t is None else "right:", f"from t = {answer} on")
 
 # %%
 record("amplitude ratio a/s at t = 49", float(c.amplitude_ratio[49]))

@@ -1,9 +1,9 @@
 # %% [markdown]
 # # 06 · The broken residual
 #
-# A small diffusion model of protein structure does not learn even one protein. A
-# [report](00_tour.ipynb) says why: a factor in front of the network's output. Here the failure
-# is rebuilt on a real protein and looked at with instruments, before anything is repaired.
+# A [report](00_tour.ipynb) says that a small diffusion model cannot memorise even one protein, and
+# blames a factor in front of the network's output. Here that model is rebuilt on a real protein,
+# to see how much of the failure appears and where, before anything is repaired.
 #
 # **You will learn** to separate three things that are easily called *the gradient*; to read an
 # error-by-timestep curve; to compare your numbers with somebody else's.
@@ -50,8 +50,8 @@ show.structure(protein, alt=f"Backbone of {protein.id}, {len(protein)} residues:
 #
 # With the report's schedule $\sqrt{t/T} = s$: the factor is the amplitude of the noise itself. So
 # the network must produce
-# $F^* = \frac{s}{1+a}\,x_0 - \varepsilon$: nearly the whole noise, point by point, at every t.
-# Keep that in mind; [notebook 14](00_tour.ipynb#what-comes-next) will make it a map.
+# $F^* = \frac{s}{1+a}\,x_0 - \varepsilon$: the *whole* noise, point by point, at every t, and a share
+# of $x_0$ that grows with t. Keep that in mind; notebook 14 will make it a map.
 
 # %%
 schedule = get_schedule("linear")
@@ -67,7 +67,7 @@ show.table(rows, "The scale of the report's table is c_out; the last two columns
 # %% [markdown]
 # ## Predict first
 #
-# The report infers from the first column of that table that learning is impossible at t = 0 and
+# The report infers from the column *report: scale* that learning is impossible at t = 0 and
 # suppressed at small t (its statements R2 and R3). Before you go on, write down: at which t will
 # the trained model's error be largest? At the small t, where its gradient is smallest?
 
@@ -95,7 +95,8 @@ g = gradients["at initialisation"]
 rows = [{"t": t, "Jacobian c_out": g.c_out[t], "gradient at F": g.at_f[t],
          "2 c_out × error": g.predicted[t], "gradient over weights": g.at_weights[t]}
         for t in (0, 1, 5, 25, 49)]
-show.table(rows, f"Recipe {recipe.name}, untrained, seed {seed}: root mean square over points and draws")
+show.table(rows, f"Recipe {recipe.name}, untrained, seed {seed}. Gradient at F: rms length over "
+                 "points and draws; over weights: norm over all parameters, mean loss")
 print(f"largest difference between autograd and 2 c_out (x0_pred - x0): {g.largest_difference:.1e}")
 
 # %%
@@ -107,7 +108,7 @@ record("gradient over weights, t = 1 over t = 49, untrained", g.at_weights[1] / 
 # %% [markdown]
 # At t = 0 the gradient is zero to the last bit, as the report says. But at t = 0 the input *is*
 # the answer: $x_0$ itself comes in. What would a gradient there teach? Whether the zero does harm
-# is a question for a measurement, and 07 makes it.
+# is a question for a measurement; a later notebook makes it, and exercise 2 lets you try.
 
 # %% [markdown]
 # ## The failure, live
@@ -132,22 +133,29 @@ print(f"{count_parameters(model):,} parameters, {recipe.steps} steps, "
 
 # %%
 base = analysis.baselines(schedule, 1.0, sd)
-shades = ["#FDB98A", "#F28E4B", "#D55E00", "#7F2F00"]
+shades, dashes = ["#E69F00", "#F28E4B", "#D55E00", "#7F2F00"], ["dot", "dash", "dashdot", "solid"]
 chosen = [measured[i] for i in np.linspace(1, len(measured) - 1, 4).round().astype(int)]
-lines = [show.Line(f"after {m.step} steps", m.errors.t, m.errors.rmse, c)
-         for m, c in zip(chosen, shades)]
+lines = [show.Line(f"after {m.step} steps", m.errors.t, m.errors.rmse, c, d)
+         for m, c, d in zip(chosen, shades, dashes)]
 fig = show.chart(lines + show.baseline_lines(base), goal=1.0, x="timestep t", y="RMSE (Å)",
                  title=f"Error of the broken residual by timestep ({protein.id})")
 show.figure(fig, f"Error of one denoising step against the timestep, live, recipe {recipe.name}, "
-                 f"seed {seed}. It is zero at t = 0 and largest near t = 49; the dotted line is "
-                 "1 Å, the dashed ones predict without learning.")
+                 f"seed {seed}. At the end it is largest at t = {measured[-1].errors.rmse.argmax()}; "
+                 "the dotted horizontal line is 1 Å, the grey dashed ones predict without learning.")
 
 # %% [markdown]
-# The error is *not* largest where the gradient is smallest. It is largest at the noisy end,
-# where $c_\mathrm{out}$ is close to one. At the clean end there is little left to do: copying
-# $x_t$ (dashed) is already good, and the trained curve hugs it.
-#
-# How does the gradient change as the model learns?
+# Was your prediction right? Two ends, in numbers:
+
+# %%
+end = measured[-1].errors
+show.say(f"This run's error is largest at **t = {end.rmse.argmax()}** ({end.worst:.2f} Å), where c_out "
+         f"is {form.c_out(schedule.a, schedule.s)[end.rmse.argmax()]:.2f}. At t = 1 copying x_t "
+         f"already gives {base['copy x_t'][1]:.2f} Å; the trained form has {end.rmse[1]:.2f} Å, "
+         f"{'not below' if end.rmse[1] >= 1 else 'below'} 1 Å.")
+
+# %% [markdown]
+# Keep the second number in mind, because samples end at t = 1. How does the gradient change as the
+# model learns?
 
 # %%
 colours = ["#56B4E9", "#0072B2", "#003B5C"]
@@ -158,17 +166,17 @@ weights = [show.Line(name, g.t[1:], g.at_weights[1:], c)
            for (name, g), c in zip(gradients.items(), colours)]
 fig = show.panels({"gradient at F": lines, "gradient over weights": weights}, log_y=True,
                   title="The gradient of the squared error, by timestep", x="timestep t",
-                  y="norm (unit variance)")
+                  y="norm (loss in units of σ²)")
 show.figure(fig, "Gradient at F and over the weights against the timestep, before and during "
-                 "training; t = 0, where it is zero, cannot be drawn on a logarithmic axis. Both "
-                 "rise with t at the start.")
+                 "training, with the Jacobian c_out for comparison; t = 0, where it is zero, cannot "
+                 "be drawn on a logarithmic axis.")
 
 # %% [markdown]
 # ## A structure, sampled
 #
 # Sampling starts from pure noise at t = 49 and calls the network 49 times, t = 49 … 1
 # ([samplers](reference.md#samplers)). Left: what the sampler holds. Right: what the network
-# thinks the protein is. Grey: the truth. Drag to rotate; move the slider with the arrow keys.
+# thinks the protein is; its last frame, the prediction at t = 1, *is* the sample. Grey: the truth. Drag to rotate; move the slider with the arrow keys.
 
 # %%
 samples = analysis.sample(model, batch, copies=4, x0_clamp=recipe.x0_clamp)
@@ -183,88 +191,124 @@ show.player({"x_t": x_t, "x0_pred": x0_pred}, truth=protein.centroids, labels=la
                 "call, the true centroids in grey.")
 
 # %% [markdown]
-# ## Three budgets, recorded
+# ## Predict first
 #
-# One recipe and one seed decide nothing. The same form was trained with three recipes: *well fed*
-# (small network, 24 noise levels a step), *starved* (deep, one noise level a step) and *as
-# published* (the public code's defaults, scaled down for two cores). Recorded with
-# `python -m resfold_nb study contrast --out data/recorded`; lines are medians over seeds, bands
-# the range.
+# So far one recipe and one seed. Will a *well-fed* model, with many noise levels a step, fail at the
+# same t?
+#
+# ## Three recipes, recorded
+#
+# The same form was trained with three recipes: *well fed* (small network, 24 noise levels a step),
+# *starved* (deep, one noise level a step) and *as published* (the public code's defaults, scaled
+# down for two cores). Depth, noise levels, learning rate, clipping and loss differ together, so this
+# compares recipes, not one budget. *As published* is trained after superposition: it is free to put
+# the protein in any orientation, so only its superposed error means anything.
+#
+# Recorded with `python -m resfold_nb study contrast --out data/recorded`: 1HZ6_A on a CPU, errors
+# averaged over 2 noise draws. Lines are medians over seeds, bands the range.
 
 # %%
-RECIPES = {name: named_recipe(name, session.pick(ci="laptop", laptop="laptop", gpu="gpu"))
-           for name in ("well_fed", "starved", "as_published")}
-STUDY = session.pick(ci="contrast", laptop="contrast", gpu="contrast_gpu")
+STUDY, PROTEIN = "contrast", "1HZ6_A"
+RECIPES = [named_recipe(name, "laptop") for name in ("well_fed", "starved", "as_published")]
+full = len(analysis.recorded_runs("contrast_gpu"))
 
 
 def recorded(recipe, t):
-    return analysis.recorded_curve(STUDY, recipe, "1HZ6_A", t)
+    return analysis.recorded_curve(STUDY, recipe, PROTEIN, t)
 
 
-palette = {0: "#999999", 1: "#56B4E9", 25: "#009E73", 49: "#D55E00", "sampled": "#222222"}
-groups = {}
-for recipe_ in RECIPES.values():
-    curves = {t: recorded(recipe_, t) for t in palette}
-    heading = recipe_.name if curves[49] else f"{recipe_.name}: not recorded"
-    groups[heading] = [show.Line(f"t = {t}" if t != "sampled" else "sampled", c.steps[1:],
-                                 np.maximum(c.rmsd[:, 1:], 0.01), palette[t])
-                       for t, c in curves.items() if c and t != 0]
-
-# %%
+looks = {1: ("#56B4E9", "dot"), 25: ("#009E73", "dash"), 49: ("#D55E00", "solid"),
+         "sampled": ("#222222", "dashdot")}
+groups = {r.name: [show.Line(f"t = {t}" if t != "sampled" else t, c.steps[1:], c.rmsd[:, 1:], *look)
+                   for t, look in looks.items() if (c := recorded(r, t))] for r in RECIPES}
 fig = show.panels(groups, log_x=True, log_y=True, goal=1.0, x="optimiser steps",
-                  y="RMSD after superposition (Å)", title="The broken residual under three budgets")
+                  y="RMSD (Å)", title="The broken residual, three recipes, after superposition")
 show.figure(fig, "Recorded error against optimiser steps for the three recipes, at t = 1, 25, 49 "
                  "and of sampled structures, after superposition; the dotted line is 1 Å.")
+show.say(f"Full size (profile gpu): {f'{full} runs recorded' if full else '**not recorded**'}.")
+
+# %%
+def by_timestep(recipe):
+    """Recorded steps, and RMSD (50, seeds, steps); None if not recorded."""
+    curves = [recorded(recipe, t) for t in range(50)]
+    return (curves[0].steps, np.stack([c.rmsd for c in curves])) if all(curves) else None
+
+
+grids = {r.name: by_timestep(r) for r in RECIPES}
+floor = analysis.baselines(schedule, 1.0, float(make_batch(load(PROTEIN)).scale[0]))
+groups = {name: [] for name in grids}
+for name, (steps, grid) in ((n, g) for n, g in grids.items() if g):
+    picked = [np.abs(steps - s).argmin() for s in (10, 50, 150)] + [len(steps) - 1]
+    words = ("about 10 steps", "about 50 steps", "about 150 steps", "at the end")
+    groups[name] = show.baseline_lines(floor) + [
+        show.Line(word, np.arange(50), np.median(grid[..., k], axis=1), colour, dash)
+        for k, word, colour, dash in zip(picked, words, shades, dashes)]
+fig = show.panels(groups, goal=1.0, x="timestep t", y="RMSD (Å)",
+                  title="Error by timestep over training, after superposition (1HZ6_A)")
+show.figure(fig, "Recorded median error by timestep at four moments of training, for the three "
+                 "recipes, after superposition; the grey dashed lines are the expected RMSE, not "
+                 "superposed, of predictors that learn nothing.")
+
+# %%
+for name, (steps, grid) in ((n, g) for n, g in grids.items() if g):
+    at = sorted(set(grid[..., -1].argmax(0).tolist()))
+    show.say(f"*{name}*: at the end of the runs the largest superposed error is at "
+             f"t = {', '.join(map(str, at))} (over {grid.shape[1]} seeds).")
 
 # %% [markdown]
 # ## Beside the report's figures
 #
-# The report gives three numbers after 500 steps. It does not say how large the model was, how it
-# was trained or what its RMSE means; the public code's RMSE was taken after superposition. So
-# compare with the superposed column, and ask at which step each recipe passes the report's value.
+# The report gives three numbers after 500 steps (R1). It does not say how large the model was, how
+# it was trained or what its RMSE means; the public code's RMSE was taken after superposition. So
+# compare with the superposed column, and ask when each recipe passes the report's value for good.
 
 # %%
 REPORT = {0: 0.00, 49: 9.17, "sampled": 6.91}
-rows = []
-for recipe_ in RECIPES.values():
-    for t, theirs in REPORT.items():
-        c = recorded(recipe_, t)
-        passed = [] if c is None else [analysis.steps_to_pass(c.steps, y, theirs) for y in c.rmsd]
-        rows.append({"recipe": recipe_.name, "at": f"t = {t}" if t != "sampled" else t,
-                     "report (Å)": f"{theirs:.2f}",
-                     "superposed (Å)": analysis.median_range(c and c.rmsd[:, -1]),
-                     "not superposed (Å)": analysis.median_range(c and c.rmse[:, -1]),
-                     "steps": recipe_.steps,
-                     "step where passed": f"{np.median(passed):g}" if passed else "not recorded"})
-show.table(rows, "Recorded, protein 1HZ6_A, median (range) over seeds: the end of each run, and "
-                 "the first measured step from which the superposed error stays at or below the report's")
+
+
+def when(curve, values, limit):
+    passed = np.median([analysis.steps_to_pass(curve.steps, y, limit) for y in values])
+    return f"{passed:g}" if np.isfinite(passed) else "never"
+
+
+rows = [{"recipe": r.name, "at": f"t = {t}" if t != "sampled" else t, "report (Å)": f"{theirs:.2f}",
+         "superposed (Å)": analysis.median_range(c.rmsd[:, -1]),
+         "passed at step": when(c, c.rmsd, theirs),
+         "not superposed (Å)": analysis.median_range(c.rmse[:, -1]),
+         "passed at step ": when(c, c.rmse, theirs),
+         "steps": r.steps, "draws": r.steps * r.noise_levels}
+        for r in RECIPES for t, theirs in REPORT.items() if (c := recorded(r, t))]
+show.table(rows or [{"study": "not recorded"}],
+           "Recorded: the end of each run, median (range) over seeds, and the first measured step "
+           "from which the error stays at or below the report's value (median over seeds)")
 
 # %%
-ends = {r.name: np.median(c.rmsd[:, -1]) for r in RECIPES.values() if (c := recorded(r, 49))}
-if ends:
-    worst = max(ends, key=ends.get)
-    verdict = "reproduced" if ends[worst] >= REPORT[49] else "not reached"
-    show.say(f"The report's {REPORT[49]} Å at t = 49 is **{verdict}** at the end of these runs: the "
-             f"highest median is {ends[worst]:.2f} Å, in the recipe *{worst}*. The *shape* of the "
-             "failure is there in all of them: perfect at t = 0, worst near t = 49.")
+for t in (49, "sampled"):
+    ends = {r.name: np.median(c.rmsd[:, -1]) for r in RECIPES if (c := recorded(r, t))}
+    if ends:
+        name = max(ends, key=ends.get)
+        verdict = "reached" if ends[name] >= REPORT[t] else "not reached"
+        show.say(f"The report's {REPORT[t]} Å {'in samples' if t == 'sampled' else f'at t = {t}'} is "
+                 f"**{verdict}** at the end of these runs: the highest median is {ends[name]:.2f} Å, "
+                 f"in the recipe *{name}*.")
 
 # %% [markdown]
 # ## What to take away
 #
-# - The gradient at F vanishes at t = 0 exactly, and the table of the report is the Jacobian, not
-#   the gradient.
-# - The error of one denoising step is largest where the factor is *largest*. Whatever is wrong
-#   there, "no gradient at low t" does not explain it.
-# - A *sample* is another matter: it ends at t = 1, where the form can move a point by only
-#   $0.14\,F$. What the network got wrong before, it can hardly mend there.
-# - How badly the form fails depends on the budget. A verdict needs more than one.
+# - The gradient at F vanishes at t = 0 exactly. The report's table is the Jacobian, not the
+#   gradient: the gradient also holds the error.
+# - *Where* the form fails depends on the recipe: compare the lines above. A missing gradient at low
+#   t cannot explain a failure at t = 49; but an error that stays at t = 1 is another matter, and
+#   every sample ends there.
+# - How badly it fails depends on the recipe too. A verdict needs more than one.
 #
 # The next notebook changes the form and nothing else.
 #
 # ## Exercises
 #
-# **1.** At initialisation suppose F = 0 and data of unit variance. Derive the root mean square
-# length of $\partial L/\partial F$ per axis and give its value at t = 25.
+# **1.** Suppose F = 0 and data of unit variance. Derive the root mean square of one component of
+# $\partial L/\partial F$ and give its value at t = 25. (The table above lists lengths, which are
+# $\sqrt{3}$ times larger, of a network whose F is not zero at the start.)
 
 # %% tags=["exercise"]
 my_gradient_at_25 = None  # your number
@@ -279,15 +323,16 @@ solution_1 = 2 * s * np.sqrt(2 - 2 * a)
 answer = solution_1 if my_gradient_at_25 is None else my_gradient_at_25
 x0, eps = torch.randn(2, 200_000, generator=torch.Generator().manual_seed(0))
 simulated = 2 * s * float((((a - 1) * x0 + s * eps) ** 2).mean().sqrt())
-assert abs(answer - simulated) < 0.01 * simulated, f"simulated: {simulated:.3f}"
-print(f"right: {answer:.3f} (simulated {simulated:.3f})")
+assert abs(answer - simulated) < 0.03 * simulated, f"simulated: {simulated:.3f}"
+print("not answered; the solution is" if my_gradient_at_25 is None else "right:",
+      f"{answer:.3f} (simulated {simulated:.3f})")
 
 # %% [markdown]
-# **2.** What share of training draws falls on t = 0, and by how much would the average loss change
-# if they were left out? (Use `first_timestep=1` in the recipe to try it.)
+# **2.** What share of training draws falls on t = 0? (To see what they are good for, train the recipe
+# with `.but(first_timestep=1)`, which leaves them out.)
 
 # %% tags=["exercise"]
-my_share = None  # your number
+my_share = None  # between 0 and 1
 
 # %% tags=["solution"]
 # Solution
@@ -298,8 +343,7 @@ answer = solution_2 if my_share is None else my_share
 generator = torch.Generator().manual_seed(seed)
 drawn = torch.randint(0, 50, (100_000,), generator=generator)
 assert abs(answer - float((drawn == 0).float().mean())) < 0.003
-print(f"right: {answer:.1%} of draws; the mean over t = 1 … 49 is larger by a factor "
-      f"{1 / (1 - answer):.3f}")
+print("not answered; the solution is" if my_share is None else "right:", f"{answer:.1%} of draws")
 
 # %%
 last = measured[-1]

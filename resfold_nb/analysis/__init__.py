@@ -12,6 +12,7 @@ from resfold_nb.analysis.recorded import (
     Curve,
     median_range,
     recorded_curve,
+    recorded_ends,
     recorded_runs,
     steps_to_pass,
 )
@@ -19,5 +20,5 @@ from resfold_nb.analysis.run import Mark, Run, marks_for, measure, run
 
 __all__ = ["Curve", "ErrorByTimestep", "GradientByTimestep", "Mark", "Run", "baselines",
            "error_by_timestep", "gradient_by_timestep", "marks_for", "measure", "median_range",
-           "recorded_curve", "recorded_runs", "run", "sample", "sample_errors",
+           "recorded_curve", "recorded_ends", "recorded_runs", "run", "sample", "sample_errors",
            "steps_to_pass"]  # fmt: skip

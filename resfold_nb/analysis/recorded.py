@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import gzip
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -44,6 +45,18 @@ def recorded_curve(study: str, recipe: Recipe, protein: str, t: int | str) -> Cu
     values = {(seed, step): (plain, superposed) for seed, step, plain, superposed in rows}
     grid = np.array([[values[seed, step] for step in steps] for seed in seeds])
     return Curve(np.array(steps), grid[..., 0], grid[..., 1], seeds)
+
+
+def recorded_ends(study: str, recipe: Recipe, proteins: Sequence[str], t: int | str, *,
+                  superposed: bool = False) -> np.ndarray | None:  # fmt: skip
+    """(runs,) errors in Å at the end of each run, proteins and seeds together; None if any lacks.
+
+    `t` as in `recorded_curve`; RMSD instead of RMSE when `superposed`.
+    """
+    curves = [recorded_curve(study, recipe, protein, t) for protein in proteins]
+    if any(curve is None for curve in curves):
+        return None
+    return np.concatenate([(c.rmsd if superposed else c.rmse)[:, -1] for c in curves])
 
 
 def recorded_runs(study: str) -> list[dict[str, str]]:

@@ -42,7 +42,7 @@ class NetworkSize:
 
     @classmethod
     def full(cls) -> NetworkSize:
-        """The report's size: 13.76 million parameters."""
+        """The public code's defaults: 13.76 million parameters. The report gives no size."""
         return cls(width=256, trunk_layers=9, denoiser_blocks=7, heads=8)
 
 
