@@ -9,6 +9,7 @@ import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 from resfold_nb.show import export_html
+from resfold_nb.show.export import export_text
 from resfold_nb.show.molecule import library_script
 from resfold_nb.show.theme import PLOTLY_MIME
 
@@ -81,6 +82,22 @@ def test_a_widget_whose_state_was_not_saved_leaves_its_still_picture(tmp_path: P
 def test_what_would_load_from_the_network_is_refused(tmp_path: Path, loading: str) -> None:
     with pytest.raises(ValueError, match=r"n\.ipynb loads .*example\.org/a\."):
         page_of(tmp_path, code({"text/html": loading}))
+
+
+def test_links_lead_to_pages_and_files_as_seen_from_the_page(tmp_path: Path) -> None:
+    notebooks, pages = tmp_path / "notebooks", tmp_path / "build" / "ci"
+    notebooks.mkdir()
+    text = ("[a](01_a.ipynb#Top) [b](reference.md) [c](../data/README.md) [d](https://example.org/e)"
+            " [e](#here)")
+    cells = [new_markdown_cell(text), new_code_cell("x = '[a](b.ipynb)'")]
+    nbformat.write(new_notebook(cells=cells), notebooks / "n.ipynb")
+    page = export_html(notebooks / "n.ipynb", pages / "n.html", written_in=notebooks).read_text()
+    for address in ("01_a.html#Top", "reference.html", "../../data/README.md",
+                    "https://example.org/e", "#here"):
+        assert f'href="{address}"' in page, address
+    (notebooks / "reference.md").write_text("# Words\n\n[back](n.ipynb)\n")
+    other = export_text(notebooks / "reference.md", pages / "reference.html").read_text()
+    assert 'href="n.html"' in other and "<title>Words</title>" in other
 
 
 def test_links_to_click_on_are_fine(tmp_path: Path) -> None:

@@ -92,8 +92,8 @@ lines = [show.form_line(f, r.last.errors.t, r.last.errors.rmse) for f, r in runs
 fig = show.chart(lines + show.baseline_lines(base), goal=1.0, x="timestep t", y="RMSE (Å)",
                  title=f"After {recipe.steps} steps on {protein.id}: error by timestep")
 show.figure(fig, f"Error of one denoising step by timestep, broken form and fix A, live, recipe "
-                 f"{recipe.name}, seed {seed}, {recipe.steps} steps each. The broken form is "
-                 f"largest at t = {runs['residual'].last.errors.rmse.argmax()}.")
+                 f"{recipe.name}, seed {seed}, {recipe.steps} steps each. The broken form's "
+                 f"error is largest at t = {runs['residual'].last.errors.rmse.argmax()}.")
 
 # %% [markdown]
 # ## Watch them draw

@@ -138,8 +138,8 @@ fig.update_layout(title="Larger proteins have larger coordinates",
                   xaxis_title="residues", yaxis_title="standard deviation σ (Å)")
 show.figure(fig, "Standard deviation of the centroids against chain length for training chains, "
                  "with a fitted power law and the one constant used for many proteins.")
-show.say(f"σ grows as $L^{{{slope:.2f}}}$ here; a ball of constant density would give $L^{{1/3}}$. {protein.id}: {own:.2f} Å; the training-set constant: "
-         f"{shared:.2f} Å.")
+show.say(f"σ grows as $L^{{{slope:.2f}}}$ here; a ball of constant density would give $L^{{1/3}}$. "
+         f"{protein.id}: {own:.2f} Å; the training-set constant: {shared:.2f} Å.")
 
 # %% [markdown]
 # ## Batches

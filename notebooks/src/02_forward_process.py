@@ -54,7 +54,8 @@ groups = {
 show.figure(show.panels(groups, title="Signal and noise by timestep", x="timestep t",
                         y="amplitude or share of variance"),
             "Signal amplitude, noise amplitude and alpha_bar against the timestep for the linear "
-            "and the cosine schedule. Both start at pure signal; the two alpha_bar curves cross near the middle.")
+            "and the cosine schedule. Both start at pure signal; the two alpha_bar curves cross "
+            "near the middle.")
 
 # %% [markdown]
 # ## The report's table, rebuilt

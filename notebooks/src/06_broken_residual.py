@@ -175,7 +175,7 @@ show.figure(fig, "Gradient at F and over the weights against the timestep, befor
 # ## A structure, sampled
 #
 # Sampling starts from pure noise at t = 49 and calls the network 49 times, t = 49 … 1
-# ([samplers](reference.md#samplers)). Left: what the sampler holds. Right: what the network
+# ([samplers](reference.md#Samplers)). Left: what the sampler holds. Right: what the network
 # thinks the protein is; its last frame, the prediction at t = 1, *is* the sample. Grey: the truth. Drag to rotate; move the slider with the arrow keys.
 
 # %%

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Iterator
 from html.parser import HTMLParser
@@ -26,33 +27,67 @@ CARTESIAN = {
 }
 
 
-def export_html(notebook_path: str | Path, html_path: str | Path) -> Path:
+def export_html(notebook_path: str | Path, html_path: str | Path, *,
+                written_in: str | Path | None = None) -> Path:
     """Write an executed notebook as a self-contained page and return the page's path.
 
     Widgets live, figures can be zoomed, maths is typeset and solutions are folded away, all from
     disk with the network off; the libraries stand in the page once. 6 to 9 MB.
 
+    `written_in` is the folder from which the text's relative links start. If it is given, links to
+    notebooks and Markdown files in it lead to the pages beside this one, others to the files.
+
     Raises FileNotFoundError when the browser libraries were not built and ValueError when the
     notebook refers to something on the network.
     """
+    notebook = nbformat.read(Path(notebook_path), as_version=4)
+    return _write_page(notebook, Path(notebook_path), Path(html_path), written_in)
+
+
+def export_text(markdown_path: str | Path, html_path: str | Path) -> Path:
+    """Write a Markdown file as a page like those of the notebooks; arguments as `export_html`."""
+    path = Path(markdown_path)
+    cell = nbformat.v4.new_markdown_cell(path.read_text(encoding="utf-8"))
+    notebook = nbformat.v4.new_notebook(cells=[cell])
+    return _write_page(notebook, path, Path(html_path), path.parent)
+
+
+def _write_page(notebook: NotebookNode, source_path: Path, target: Path,
+                written_in: str | Path | None) -> Path:
     from nbconvert import HTMLExporter
 
-    notebook = nbformat.read(Path(notebook_path), as_version=4)
     scripts = _scripts(notebook)
     for prepare in (_share_3dmol, _drop_orphaned_views, _plotly_as_html):
         prepare(notebook)
+    if written_in is not None:
+        _lead_links(notebook, Path(written_in), target.parent)
     exporter = HTMLExporter(
         template_name="lab", raw_template=source("page.html.j2"),
         exclude_input_prompt=True, exclude_output_prompt=True, embed_images=True,
     )
-    resources = {"metadata": {"name": _title(notebook, Path(notebook_path).stem)},
-                 "scripts": scripts}
+    resources = {"metadata": {"name": _title(notebook, source_path.stem)}, "scripts": scripts}
     page, _ = exporter.from_notebook_node(notebook, resources=resources)
-    _require_offline(page, notebook_path)
-    target = Path(html_path)
+    _require_offline(page, source_path)
     target.parent.mkdir(parents=True, exist_ok=True)
     target.write_text(page, encoding="utf-8")
     return target
+
+
+_LINK = re.compile(r"(?<!!)\[(?P<text>[^\]]*)\]\((?!\w+:|#)(?P<path>[^)#\s]+)(?P<anchor>#[^)\s]*)?\)")
+
+
+def _lead_links(notebook: NotebookNode, start: Path, folder: Path) -> None:
+    """Point relative links of the text at pages and files as seen from the page's folder."""
+    def led(match: re.Match[str]) -> str:
+        path = Path(match["path"])
+        page = path.suffix in (".ipynb", ".md") and path.parent == Path(".")
+        other = os.path.relpath(start / path, folder)
+        address = f"{path.stem}.html" if page else Path(other).as_posix()
+        return f"[{match['text']}]({address}{match['anchor'] or ''})"
+
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown":
+            cell.source = _LINK.sub(led, cell.source)
 
 
 def _scripts(notebook: NotebookNode) -> dict[str, list[str]]:

@@ -180,7 +180,7 @@ def _view(
     if centroids:
         _add_centroids(view, structure)
     view.zoomTo()
-    view.zoom(1.5)  # zoomTo leaves a wide margin
+    view.zoom(1.3)  # zoomTo leaves a wide margin
     return view
 
 

@@ -99,7 +99,7 @@ def _page(job: Job) -> dict[str, Any] | None:
     from resfold_nb.show.export import export_html
 
     try:
-        export_html(Path(job.target), Path(job.html))
+        export_html(job.target, job.html, written_in=Path(job.source).parent)
     except Exception as error:  # the notebook stands; its page is reported as missing
         return {"at": "", "name": type(error).__name__, "text": f"no HTML page: {error}"}
     return None

@@ -34,9 +34,18 @@ def main(options: argparse.Namespace) -> int:
         return 2
     run = summary.Run(options.profile, options.seed, tuple(execute(jobs, at_once)), bands)
     run.write(folder)
+    _write_texts(folder)
     print(run.text())
     print(f"\nExecuted notebooks, their pages and the summary: {folder}")
     return 0 if run.passed else 1
+
+
+def _write_texts(folder: Path, notebooks: Path = NOTEBOOKS) -> None:
+    """The Markdown files that notebooks link to, as pages beside theirs."""
+    from resfold_nb.show.export import export_text
+
+    for text in sorted(notebooks.glob("*.md")):
+        export_text(text, folder / f"{text.stem}.html")
 
 
 def select(only: str = "", notebooks: Path = NOTEBOOKS) -> list[Path]:
