@@ -19,6 +19,7 @@ PAGE = BUILD / "laptop" / "00_tour.html"
 PICTURE = ROOT / "notebooks" / "images" / "tour.png"
 FLAGS = ["--no-sandbox", "--enable-unsafe-swiftshader"]
 DRAWING_MS = 3000
+ZOOM_CLICKS = 3
 
 
 def take_picture(page: Path = PAGE, picture: Path = PICTURE) -> Path:
@@ -38,6 +39,9 @@ def take_picture(page: Path = PAGE, picture: Path = PICTURE) -> Path:
         slider = view.locator(".resfold-scrubber input[type=range]").first
         slider.scroll_into_view_if_needed()
         slider.press("End")
+        view.locator(".resfold-stage").first.hover()
+        for _ in range(ZOOM_CLICKS):  # the noise, which is no longer there, needed the room
+            view.mouse.wheel(0, 100)
         view.wait_for_timeout(DRAWING_MS)
         player = view.locator(".widget-vbox:has(.resfold-scrubber)").first
         player.screenshot(path=picture)
