@@ -12,7 +12,7 @@ if sys.version_info < (3, 11):
         )
     )
 
-from resfold_nb.workbook.cli import main  # noqa: E402
+from resfold_nb.workbook.cli import main
 
 if __name__ == "__main__":
     sys.exit(main())

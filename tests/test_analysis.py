@@ -33,7 +33,7 @@ class Exact(Predictor):
         self.shift = shift
 
     def raw(self, x_t: torch.Tensor, t: torch.Tensor, features: Features,
-            trunk_tokens: torch.Tensor | None = None) -> torch.Tensor:  # fmt: skip
+            trunk_tokens: torch.Tensor | None = None) -> torch.Tensor:
         """The clean points, all moved along one axis."""
         return (BATCH.x0 + torch.tensor([self.shift, 0.0, 0.0])).expand_as(x_t)
 
@@ -120,7 +120,7 @@ def test_weight_gradient_is_that_of_the_mean_loss() -> None:
 def test_a_run_measures_at_its_marks_and_only_trains_once() -> None:
     seen: list[int] = []
 
-    def progress(states, total: int):  # noqa: ANN001, ANN202
+    def progress(states, total: int):
         seen.append(total)
         return states
 
@@ -142,10 +142,10 @@ def test_measuring_does_not_change_training() -> None:
 
 def cells() -> list[Cell]:
     return [Cell(TINY.but(form=f), "1K61_C", seed, "ci") for f in ("residual", "x0")
-            for seed in (0, 1)]  # fmt: skip
+            for seed in (0, 1)]
 
 
-def test_a_study_is_recorded_resumed_and_looked_up(tmp_path: Path, monkeypatch, capsys) -> None:  # noqa: ANN001
+def test_a_study_is_recorded_resumed_and_looked_up(tmp_path: Path, monkeypatch, capsys) -> None:
     """Real worker processes; a second start trains nothing; a damaged result is run again."""
     monkeypatch.setitem(study.STUDIES, "tiny", lambda profile: cells())
     out = tmp_path / "recorded"
@@ -170,13 +170,13 @@ def test_a_study_is_recorded_resumed_and_looked_up(tmp_path: Path, monkeypatch, 
     assert len(analysis.recorded_runs("tiny")) == 4
 
 
-def test_the_time_limit_starts_no_further_run(tmp_path: Path, monkeypatch, capsys) -> None:  # noqa: ANN001
+def test_the_time_limit_starts_no_further_run(tmp_path: Path, monkeypatch, capsys) -> None:
     monkeypatch.setitem(study.STUDIES, "tiny", lambda profile: cells())
     assert study.main(["tiny", "--out", str(tmp_path), "--minutes", "0.000001"]) == 1
     assert "0 of 4 runs recorded" in capsys.readouterr().out
 
 
-def test_a_failing_run_is_said_and_the_others_go_on(tmp_path: Path, monkeypatch, capsys) -> None:  # noqa: ANN001
+def test_a_failing_run_is_said_and_the_others_go_on(tmp_path: Path, monkeypatch, capsys) -> None:
     diverging = Cell(TINY.but(learning_rate=1e30, decay=False), "1K61_C", 0, "ci")
     monkeypatch.setitem(study.STUDIES, "tiny", lambda profile: [diverging, *cells()])
     assert study.main(["tiny", "--out", str(tmp_path), "--jobs", "1"]) == 1

@@ -47,7 +47,7 @@ def test_cosine_schedule_follows_its_formula() -> None:
 
 
 @pytest.mark.parametrize("schedule", [linear(), cosine()], ids=lambda s: s.name)
-def test_signal_falls_noise_rises_and_variance_is_kept(schedule) -> None:  # noqa: ANN001
+def test_signal_falls_noise_rises_and_variance_is_kept(schedule) -> None:
     assert (schedule.alpha_bar.diff() < 0).all()
     torch.testing.assert_close(schedule.a**2 + schedule.s**2, torch.ones(50, dtype=torch.float64))
     torch.testing.assert_close(schedule.snr[1:], schedule.amplitude_ratio[1:] ** 2)
@@ -64,7 +64,7 @@ def test_unknown_names_are_refused_with_the_choices() -> None:
 
 
 @pytest.mark.parametrize("form", EVERY_FORM, ids=lambda f: f.label)
-def test_the_target_reproduces_x0(form) -> None:  # noqa: ANN001
+def test_the_target_reproduces_x0(form) -> None:
     """x0_pred(F*) = x0, at every t where F* exists: all but t = 0 of scale without skip."""
     schedule, x0, eps, t = linear(), points(1), points(2), torch.arange(50)
     a, s = schedule.at(t)
@@ -115,7 +115,7 @@ def test_edm_gives_input_and_target_unit_variance(sd: float) -> None:
 
 @settings(max_examples=40, deadline=None)
 @given(st.sampled_from(FINITE), st.sampled_from(list(FORMS)), st.integers(1, 49),
-       st.integers(0, 10_000))  # fmt: skip
+       st.integers(0, 10_000))
 def test_forms_convert_into_one_another(first: str, second: str, t: int, seed: int) -> None:
     schedule = linear()
     a, s = schedule.a[t], schedule.s[t]
@@ -127,7 +127,7 @@ def test_forms_convert_into_one_another(first: str, second: str, t: int, seed: i
 
 
 @pytest.mark.parametrize("form", EVERY_FORM, ids=lambda f: f.label)
-def test_autograd_gives_two_c_out_error(form) -> None:  # noqa: ANN001
+def test_autograd_gives_two_c_out_error(form) -> None:
     """dL/dF of |x0_pred - x0|^2 is 2 c_out (x0_pred - x0), at every t."""
     schedule, x0, eps = linear(), points(7), points(8)
     a, s = schedule.at(torch.arange(50))
@@ -151,7 +151,7 @@ def test_the_reports_form_sends_exactly_no_gradient_at_t_zero() -> None:
 
 
 @pytest.mark.parametrize("form", EVERY_FORM, ids=lambda f: f.label)
-def test_every_form_can_hold_the_denoiser_of_a_gaussian(form) -> None:  # noqa: ANN001
+def test_every_form_can_hold_the_denoiser_of_a_gaussian(form) -> None:
     """E[x0 | x_t] = a sd^2 x_t / (a^2 sd^2 + s^2): converted to F and back it is unchanged."""
     schedule, x_t, sd = linear(), points(3), 1.7
     a, s = (c[1:] for c in schedule.at(torch.arange(50)))
@@ -165,12 +165,12 @@ def exact_denoiser(x: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
     return torch.tanh(x) * (1 + t.view(-1, 1, 1) / 50)
 
 
-def their_scheduler(kind: str, prediction: str, calls: int):  # noqa: ANN201
+def their_scheduler(kind: str, prediction: str, calls: int):
     diffusers = pytest.importorskip("diffusers")
     alpha_bar = linear().alpha_bar
     betas = 1 - alpha_bar / torch.cat((torch.ones(1, dtype=torch.float64), alpha_bar[:-1]))
     common = dict(num_train_timesteps=50, trained_betas=betas.numpy(), clip_sample=False,
-                  prediction_type=prediction, timestep_spacing="trailing")  # fmt: skip
+                  prediction_type=prediction, timestep_spacing="trailing")
     if kind == "ddpm":
         scheduler = diffusers.DDPMScheduler(variance_type="fixed_small", **common)
     else:
@@ -234,7 +234,7 @@ def test_sampling_calls_the_network_49_times_and_never_at_zero() -> None:
 
 
 @pytest.mark.parametrize("sampler", [ddpm, ddim])
-def test_a_point_mass_is_sampled_exactly(sampler) -> None:  # noqa: ANN001
+def test_a_point_mass_is_sampled_exactly(sampler) -> None:
     truth = points(4, 1)
     final = sampler(lambda x, t: truth.expand_as(x), linear(), points(5, 3)).final
     torch.testing.assert_close(final, truth.expand_as(final))
@@ -245,7 +245,7 @@ def test_ddpm_keeps_the_variance_of_gaussian_data() -> None:
     schedule, generator = linear(), torch.Generator().manual_seed(0)
     x = torch.randn(1, 100_000, 3, generator=generator, dtype=torch.float64)
     samples = ddpm(lambda x, t: schedule.a[t].view(-1, 1, 1) * x, schedule, x,
-                   generator=generator)  # fmt: skip
+                   generator=generator)
     # The smaller variance underestimates the noise of a step, most at the last ones.
     assert float(samples.x[25].var()) == pytest.approx(1, abs=0.05)
 
@@ -254,7 +254,7 @@ def test_the_extra_call_at_zero_changes_nothing_where_c_out_vanishes() -> None:
     for name, same in (("residual", True), ("v", True), ("eps", True), ("x0", False)):
         form, schedule = FORMS[name], linear()
 
-        def denoise(x: torch.Tensor, t: torch.Tensor, form=form) -> torch.Tensor:  # noqa: ANN001
+        def denoise(x: torch.Tensor, t: torch.Tensor, form=form) -> torch.Tensor:
             return form.x0(x, torch.sin(3 * x) + 1, *schedule.at(t))
 
         without, with_call = (

@@ -46,7 +46,7 @@ def test_trunk_block_equals_torchs_pre_norm_layer() -> None:
         theirs.self_attn.in_proj_bias.copy_(torch.cat([p.bias for p in projections]))
     pairs = ((theirs.self_attn.out_proj, ours.attention.out), (theirs.norm1, ours.attention_norm),
              (theirs.norm2, ours.feed_forward_norm), (theirs.linear1, ours.feed_forward[0]),
-             (theirs.linear2, ours.feed_forward[2]))  # fmt: skip
+             (theirs.linear2, ours.feed_forward[2]))
     for their_part, our_part in pairs:
         their_part.load_state_dict(our_part.state_dict())
     x = torch.randn(2, 9, 32)
@@ -85,7 +85,7 @@ def test_heads_must_divide_the_width() -> None:
 @pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float32, 1e-5), (torch.float64, 1e-10)])
 @pytest.mark.parametrize("sees", [True, False])
 def test_padding_and_batching_change_nothing(dtype: torch.dtype, tolerance: float,
-                                             sees: bool) -> None:  # fmt: skip
+                                             sees: bool) -> None:
     structures = [load(i) for i in ("1K61_C", "1R69_A", "1HZ6_A")]
     net = network(NetworkSize(32, 2, 2, 4, trunk_sees_points=sees)).to(dtype)
     batch = make_batch(structures).to(dtype=dtype)

@@ -89,7 +89,7 @@ def test_superposed_loss_ignores_a_rotation_of_the_truth() -> None:
     torch.testing.assert_close(first, second, rtol=1e-4, atol=1e-5)
     plain = TINY.but(superposed=False)
     assert not torch.isclose(training_loss(plain, predictor, drawn, features),
-                             training_loss(plain, predictor, same_input, features))  # fmt: skip
+                             training_loss(plain, predictor, same_input, features))
 
 
 def test_losses_count_real_points_alone() -> None:
@@ -152,7 +152,7 @@ def test_a_diverging_run_says_so() -> None:
     ({"loss_space": "eps"}, "'x0' or 'F'"),
     ({"loss_space": "F", "superposed": True}, "need x0"),
     ({"loss_space": "F", "form": "scaled_no_skip"}, "first_timestep=1"),
-])  # fmt: skip
+])
 def test_impossible_recipes_are_refused(changes: dict, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         TINY.but(**changes)
@@ -188,7 +188,7 @@ def test_the_published_recipe_is_whole_on_a_gpu() -> None:
 def test_checkpoints_come_back_whole(tmp_path: Path) -> None:
     *_, state = train(TINY, BATCH)
     path = save_checkpoint(tmp_path / "deep" / "a.safetensors", state.predictor, TINY, seed=0,
-                           step=12)  # fmt: skip
+                           step=12)
     predictor, recipe = load_checkpoint(path)
     assert recipe == TINY and [p.name for p in path.parent.iterdir()] == ["a.safetensors"]
     t = torch.tensor([25])

@@ -21,4 +21,4 @@ from resfold_nb.analysis.run import Mark, Run, marks_for, measure, run
 __all__ = ["Curve", "ErrorByTimestep", "GradientByTimestep", "Mark", "Run", "baselines",
            "error_by_timestep", "gradient_by_timestep", "marks_for", "measure", "median_range",
            "recorded_curve", "recorded_ends", "recorded_runs", "run", "sample", "sample_errors",
-           "steps_to_pass"]  # fmt: skip
+           "steps_to_pass"]

@@ -24,7 +24,7 @@ def seconds_to_goal(batch: Batch, seed: int) -> tuple[Run, Mark | None]:
     """A whole run of fix A, and its first mark below 1 Å at every t and in the mean sample."""
     recipe = named_recipe("well_fed", form="x0")
     finished = run(recipe, batch, seed, device=best_device(),
-                   marks=range(0, recipe.steps + 1, EVERY))  # fmt: skip
+                   marks=range(0, recipe.steps + 1, EVERY))
     below = (m for m in finished.marks if m.errors.worst < GOAL and m.sampled_rmse < GOAL)
     return finished, next(below, None)
 
@@ -41,7 +41,7 @@ def main() -> int:
         print(f"seed {seed}: below {GOAL} Å at every t and sampled after "
               f"{mark.step if mark else 'no'} steps, {share * finished.train_seconds:.1f} s; "
               f"after {finished.recipe.steps} steps, {finished.train_seconds:.1f} s: worst "
-              f"{finished.last.errors.worst:.2f} Å, worst sample {plain.max():.2f} Å")  # fmt: skip
+              f"{finished.last.errors.worst:.2f} Å, worst sample {plain.max():.2f} Å")
     return 1 if missed else 0
 
 

@@ -41,7 +41,7 @@ class ErrorByTimestep:
 @torch.no_grad()
 def error_by_timestep(predictor: Predictor, batch: Batch, *, draws: int = 4,
                       timesteps: Sequence[int] | None = None,
-                      seed: int = MEASURING_SEED) -> ErrorByTimestep:  # fmt: skip
+                      seed: int = MEASURING_SEED) -> ErrorByTimestep:
     """Single-step denoising error: noise x0 to timestep t, predict x0, compare; for each t.
 
     Parameters
@@ -60,7 +60,7 @@ def error_by_timestep(predictor: Predictor, batch: Batch, *, draws: int = 4,
 
 
 def _error_at(denoise: Denoise, predictor: Predictor, batch: Batch, eps: Tensor, t: int
-              ) -> tuple[float, float]:  # fmt: skip
+              ) -> tuple[float, float]:
     n = len(eps) // len(batch.x0)
     x0, mask, scale = (x.repeat_interleave(n, 0) for x in (batch.x0, batch.mask, batch.scale))
     ts = torch.full((len(x0),), t, device=x0.device)
@@ -78,7 +78,7 @@ def _noise(batch: Batch, draws: int, seed: int) -> Tensor:
 
 def sample(predictor: Predictor, batch: Batch, *, copies: int = 4, sampler: str = "ddpm",
            seed: int = MEASURING_SEED, timesteps: Sequence[int] | None = None,
-           x0_clamp: float | None = None, call_at_zero: bool = False) -> Samples:  # fmt: skip
+           x0_clamp: float | None = None, call_at_zero: bool = False) -> Samples:
     """Structures sampled from pure noise at t = T - 1, `copies` of each protein in turn.
 
     Noise comes from `seed` on the CPU: the same for every model and device.
@@ -90,7 +90,7 @@ def sample(predictor: Predictor, batch: Batch, *, copies: int = 4, sampler: str 
     run = {"ddpm": ddpm, "ddim": ddim}[sampler]
     return run(predictor.denoiser_for(Features.of(batch)), predictor.schedule, start,
                timesteps=timesteps, noise=torch.stack(steps), x0_clamp=x0_clamp,
-               call_at_zero=call_at_zero)  # fmt: skip
+               call_at_zero=call_at_zero)
 
 
 def sample_errors(points: Tensor, batch: Batch) -> tuple[np.ndarray, np.ndarray]:

@@ -48,7 +48,7 @@ def recorded_curve(study: str, recipe: Recipe, protein: str, t: int | str) -> Cu
 
 
 def recorded_ends(study: str, recipe: Recipe, proteins: Sequence[str], t: int | str, *,
-                  superposed: bool = False) -> np.ndarray | None:  # fmt: skip
+                  superposed: bool = False) -> np.ndarray | None:
     """(runs,) errors in Å at the end of each run, proteins and seeds together; None if any lacks.
 
     `t` as in `recorded_curve`; RMSD instead of RMSE when `superposed`.

@@ -78,7 +78,7 @@ def marks_for(steps: int, count: int = 12, first: int = 10) -> tuple[int, ...]:
 
 def run(recipe: Recipe, batch: Batch, seed: int = 0, *, device: torch.device | str = "cpu",
         marks: Iterable[int] | None = None, draws: int = 2, copies: int = 4,
-        progress: Progress | None = None) -> Run:  # fmt: skip
+        progress: Progress | None = None) -> Run:
     """Train a recipe on a batch and measure at `marks` (`marks_for(recipe.steps)` by default).
 
     Interrupting it (KeyboardInterrupt) leaves nothing behind; the time of the measurements is not

@@ -34,7 +34,7 @@ FORMS_COMPARED = ("residual", "x0", "skip_unscaled", "scaled_no_skip")
 CONTRAST_PROTEINS = ("1HZ6_A", "1R69_A", "1TG0_A", "1CY5_A")
 TABLE_FIELDS = ("recipe", "form", "hash", "protein", "seed", "step", "t", "rmse", "rmsd")
 RUN_FIELDS = ("recipe", "form", "hash", "protein", "seed", "profile", "steps", "noise_levels",
-              "parameters", "seconds", "device", "threads", "torch", "python", "machine")  # fmt: skip
+              "parameters", "seconds", "device", "threads", "torch", "python", "machine")
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ def contrast(profile: str = "laptop") -> list[Cell]:
     Five seeds where the recipe was to be tested, three for the other two.
     """
     plan = [("starved", CONTRAST_PROTEINS, 5), ("well_fed", CONTRAST_PROTEINS[:1], 3),
-            ("as_published", CONTRAST_PROTEINS[:1], 3)]  # fmt: skip
+            ("as_published", CONTRAST_PROTEINS[:1], 3)]
     return [
         Cell(named_recipe(name, profile, form=form), protein, seed, profile)
         for name, proteins, seeds in plan
@@ -79,7 +79,7 @@ def main(argv: Sequence[str]) -> int:
     jobs = options.jobs or (1 if device.type == "cuda" else os.cpu_count() or 1)
     todo = [cell for cell in cells if read_result(store, cell) is None]
     print(f"study {options.name}, profile {options.profile}: {len(cells)} runs, "
-          f"{len(cells) - len(todo)} done before, {jobs} at once on {device}", flush=True)  # fmt: skip
+          f"{len(cells) - len(todo)} done before, {jobs} at once on {device}", flush=True)
     _run_all(todo, store, jobs, str(device), options.minutes)
     results = [r for cell in cells if (r := read_result(store, cell)) is not None]
     suffix = "" if options.profile == "laptop" else f"_{options.profile}"
@@ -99,7 +99,7 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
 
 
 def _run_all(cells: list[Cell], store: Path, jobs: int, device: str,
-             minutes: float | None) -> None:  # fmt: skip
+             minutes: float | None) -> None:
     """Run what is missing; an interrupt or the time limit costs the runs in flight at most."""
     end = time.monotonic() + 60 * minutes if minutes else float("inf")
     queue, started, done = iter(cells), time.monotonic(), 0
@@ -127,16 +127,16 @@ def _report(cell: Cell, future: Future[None], done: int, total: int, seconds: fl
     state = "done" if error is None else f"FAILED: {error}"
     left = seconds / done * (total - done) / 60
     print(f"[{done}/{total}, {left:.0f} min left] {cell.recipe.name}, {cell.recipe.form}, "
-          f"{cell.protein}, seed {cell.seed}: {state}", flush=True)  # fmt: skip
+          f"{cell.protein}, seed {cell.seed}: {state}", flush=True)
 
 
 def run_cell(cell: Cell, store: Path, device: str) -> None:
     """Run one cell and write its result, whole or not at all."""
     batch = make_batch(load(cell.protein))
     finished = run(cell.recipe, batch, cell.seed, device=device,
-                   marks=marks_for(cell.recipe.steps, 14))  # fmt: skip
+                   marks=marks_for(cell.recipe.steps, 14))
     result = {"about": _about(cell, finished, device), "recipe": cell.recipe.as_dict(),
-              "rows": list(_rows(finished))}  # fmt: skip
+              "rows": list(_rows(finished))}
     path = store / f"{cell.key}.json"
     unfinished = path.with_suffix(f".{os.getpid()}")
     unfinished.write_text(json.dumps(result))
@@ -163,7 +163,7 @@ def _about(cell: Cell, finished: Run, device: str) -> dict[str, Any]:
               recipe.steps, recipe.noise_levels,
               sum(p.numel() for p in finished.predictor.parameters()),
               round(finished.train_seconds, 2), device, torch.get_num_threads(),
-              torch.__version__, platform.python_version(), platform.machine())  # fmt: skip
+              torch.__version__, platform.python_version(), platform.machine())
     return dict(zip(RUN_FIELDS, values, strict=True))
 
 
@@ -181,7 +181,7 @@ def write_tables(out: Path, name: str, results: list[dict[str, Any]]) -> None:
     table = [
         dict(zip(TABLE_FIELDS, (*(r["about"][k] for k in TABLE_FIELDS[:5]), *row), strict=True))
         for r in results for row in r["rows"]
-    ]  # fmt: skip
+    ]
     _write(out / f"{name}.csv.gz", gzip.compress(_csv(TABLE_FIELDS, table), mtime=0))
     _write(out / f"{name}_runs.csv", _csv(RUN_FIELDS, [r["about"] for r in results]))
     recipes = {r["about"]["hash"]: r["recipe"] for r in results}

@@ -13,4 +13,4 @@ from resfold_nb.diffusion.schedule import Schedule, cosine, get_schedule, linear
 
 __all__ = ["FORMS", "Denoise", "Parameterisation", "Samples", "Schedule", "cosine", "ddim",
            "ddpm", "edm", "get_form", "get_schedule", "linear", "spaced_timesteps", "to_eps",
-           "to_v"]  # fmt: skip
+           "to_v"]

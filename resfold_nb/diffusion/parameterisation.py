@@ -80,20 +80,19 @@ def edm(sd: float = 1.0, name: str = "edm") -> Parameterisation:
     """
     if not sd > 0:
         raise ValueError(f"EDM needs a positive standard deviation of the data, got {sd}")
-    d: Curve = lambda a, s: a**2 * sd**2 + s**2  # noqa: E731
+    d: Curve = lambda a, s: a**2 * sd**2 + s**2
     return _row(name, f"EDM, sd {sd:g}",
                 lambda a, s: a * sd**2 / d(a, s), lambda a, s: s * sd / d(a, s).sqrt(),
                 lambda a, s: s / sd / d(a, s).sqrt(), lambda a, s: -a * sd / d(a, s).sqrt(),
-                lambda a, s: 1 / d(a, s).sqrt())  # fmt: skip
+                lambda a, s: 1 / d(a, s).sqrt())
 
 
 def _row(name: str, label: str, c_skip: Curve, c_out: Curve, target_x0: Curve, target_eps: Curve,
-         c_in: Curve = one) -> Parameterisation:  # fmt: skip
+         c_in: Curve = one) -> Parameterisation:
     return Parameterisation(name, label, c_skip, c_out, c_in, target_x0, target_eps)
 
 
 # (1 - a)/s is written s/(1 + a): the same number, since s^2 = (1 - a)(1 + a), and finite at t = 0.
-# fmt: off
 FORMS: dict[str, Parameterisation] = {form.name: form for form in (
     #    name             label                     c_skip              c_out                target_x0              target_eps
     _row("residual",      "scaled residual",        one,                lambda a, s: s,      lambda a, s: s/(1+a),  lambda a, s: -one(a, s)),
@@ -104,7 +103,6 @@ FORMS: dict[str, Parameterisation] = {form.name: form for form in (
     _row("scaled_no_skip", "control: scale, no skip", zero,             lambda a, s: s,      lambda a, s: 1/s,      zero),
     edm(1.0),
 )}
-# fmt: on
 
 
 def get_form(name: str) -> Parameterisation:

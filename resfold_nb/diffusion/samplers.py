@@ -78,7 +78,7 @@ def ddim(denoise: Denoise, schedule: Schedule, x: Tensor, **options: Any) -> Sam
 def reverse(step: Step, denoise: Denoise, schedule: Schedule, x: Tensor, *,
             timesteps: Sequence[int] | None = None, noise: Tensor | None = None,
             generator: torch.Generator | None = None, eta: float = 0.0,
-            x0_clamp: float | None = None, call_at_zero: bool = False) -> Samples:  # fmt: skip
+            x0_clamp: float | None = None, call_at_zero: bool = False) -> Samples:
     """Run a reverse process from `x` (B, L, 3), the points at the first timestep.
 
     Parameters
@@ -129,14 +129,14 @@ def _posterior_variance(ab_t: Tensor, ab_u: Tensor) -> Tensor:
 
 
 def _ddpm_step(x: Tensor, x0: Tensor, z: Tensor, ab_t: Tensor, ab_u: Tensor,
-               eta: Tensor) -> Tensor:  # fmt: skip
+               eta: Tensor) -> Tensor:
     alpha = ab_t / ab_u
     mean = ab_u.sqrt() * (1 - alpha) * x0 + alpha.sqrt() * (1 - ab_u) * x
     return mean / (1 - ab_t) + _posterior_variance(ab_t, ab_u).sqrt() * z
 
 
 def _ddim_step(x: Tensor, x0: Tensor, z: Tensor, ab_t: Tensor, ab_u: Tensor,
-               eta: Tensor) -> Tensor:  # fmt: skip
+               eta: Tensor) -> Tensor:
     eps = to_eps(x0, x, ab_t.sqrt(), (1 - ab_t).sqrt())
     variance = eta**2 * _posterior_variance(ab_t, ab_u)
     return ab_u.sqrt() * x0 + (1 - ab_u - variance).clamp(min=0).sqrt() * eps + variance.sqrt() * z

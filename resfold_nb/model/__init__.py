@@ -11,4 +11,4 @@ from resfold_nb.model.network import (
 from resfold_nb.model.predictor import Predictor
 
 __all__ = ["Denoiser", "Features", "NetworkSize", "Predictor", "ResFold", "Trunk",
-           "count_parameters"]  # fmt: skip
+           "count_parameters"]

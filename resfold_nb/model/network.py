@@ -148,7 +148,7 @@ class ResFold(nn.Module):
         return self.trunk(features, None)
 
     def forward(self, x: Tensor, t: Tensor, features: Features,
-                trunk_tokens: Tensor | None = None) -> Tensor:  # fmt: skip
+                trunk_tokens: Tensor | None = None) -> Tensor:
         """Raw output F for several noise levels of each protein.
 
         Parameters

@@ -30,13 +30,13 @@ class Predictor(nn.Module):
         return self.a[t].view(-1, 1, 1), self.s[t].view(-1, 1, 1)
 
     def raw(self, x_t: Tensor, t: Tensor, features: Features,
-            trunk_tokens: Tensor | None = None) -> Tensor:  # fmt: skip
+            trunk_tokens: Tensor | None = None) -> Tensor:
         """The network's output F (B n, L, 3); arguments as in `ResFold.forward`."""
         a, s = self.amplitudes(t)
         return self.network(self.form.c_in(a, s) * x_t, t, features, trunk_tokens)
 
     def forward(self, x_t: Tensor, t: Tensor, features: Features,
-                trunk_tokens: Tensor | None = None) -> Tensor:  # fmt: skip
+                trunk_tokens: Tensor | None = None) -> Tensor:
         """The predicted clean points (B n, L, 3)."""
         f = self.raw(x_t, t, features, trunk_tokens)
         return self.form.x0(x_t, f, *self.amplitudes(t))

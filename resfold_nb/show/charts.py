@@ -54,19 +54,19 @@ def baseline_lines(baselines: Mapping[str, ArrayLike]) -> list[Line]:
 
 
 def chart(lines: Sequence[Line], *, title: str, x: str, y: str, log_x: bool = False,
-          log_y: bool = False, goal: float | None = None) -> Figure:  # fmt: skip
+          log_y: bool = False, goal: float | None = None) -> Figure:
     """One set of lines; `goal` is a dotted horizontal line. Titles carry the units."""
     return panels({"": lines}, title=title, x=x, y=y, log_x=log_x, log_y=log_y, goal=goal)
 
 
 def panels(groups: Mapping[str, Sequence[Line]], *, title: str, x: str, y: str,
            log_x: bool = False, log_y: bool = False, goal: float | None = None,
-           y_range: tuple[float, float] | None = None) -> Figure:  # fmt: skip
+           y_range: tuple[float, float] | None = None) -> Figure:
     """Sets of lines side by side on one y axis, a heading over each, one legend for all."""
     from plotly.subplots import make_subplots
 
     fig = make_subplots(cols=len(groups), shared_yaxes=True, horizontal_spacing=0.03,
-                        subplot_titles=[name for name in groups if name] or None)  # fmt: skip
+                        subplot_titles=[name for name in groups if name] or None)
     named: set[str] = set()
     for column, lines in enumerate(groups.values(), start=1):
         for line in lines:
@@ -80,7 +80,7 @@ def panels(groups: Mapping[str, Sequence[Line]], *, title: str, x: str, y: str,
             fig.add_hline(goal, line_dash=GOAL_DASH, line_color=PALETTE["ink"], row=1, col=column)
     _axes(fig, y, log_x, log_y, y_range)
     fig.update_layout(title=title, legend=_legend_below(len(groups) > 1),
-                      height=460 if len(groups) > 1 else 440)  # fmt: skip
+                      height=460 if len(groups) > 1 else 440)
     return fig
 
 
@@ -110,7 +110,7 @@ def _traces(line: Line, named: set[str], log_y: bool) -> list[Scatter]:
 
 
 def _axes(fig: Figure, y: str, log_x: bool, log_y: bool,
-          y_range: tuple[float, float] | None) -> None:  # fmt: skip
+          y_range: tuple[float, float] | None) -> None:
     fig.update_yaxes(title_text=y, row=1, col=1)
     if log_x:
         fig.update_xaxes(type="log", dtick="D2", exponentformat="none")

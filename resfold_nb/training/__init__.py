@@ -9,4 +9,4 @@ from resfold_nb.training.recipes import as_published, named_recipe, starved, wel
 __all__ = ["Draw", "Recipe", "State", "as_published", "best_device", "build", "draw",
            "learning_rate", "load_checkpoint", "mean_squared_error", "named_recipe",
            "pair_distance_error", "save_checkpoint", "starved", "train", "training_loss",
-           "well_fed"]  # fmt: skip
+           "well_fed"]

@@ -14,7 +14,7 @@ from resfold_nb.training.recipe import Recipe
 
 
 def save_checkpoint(path: str | Path, predictor: Predictor, recipe: Recipe, *, seed: int,
-                    step: int) -> Path:  # fmt: skip
+                    step: int) -> Path:
     """Write weights, recipe, seed and step to one .safetensors file, whole or not at all."""
     from safetensors.torch import save_file
 
@@ -32,7 +32,7 @@ def save_checkpoint(path: str | Path, predictor: Predictor, recipe: Recipe, *, s
 
 
 def load_checkpoint(path: str | Path, device: torch.device | str = "cpu"
-                    ) -> tuple[Predictor, Recipe]:  # fmt: skip
+                    ) -> tuple[Predictor, Recipe]:
     """The model and recipe that `save_checkpoint` wrote.
 
     Raises FileNotFoundError, or ValueError when the file is no checkpoint of this workbook, is
@@ -46,7 +46,7 @@ def load_checkpoint(path: str | Path, device: torch.device | str = "cpu"
     try:
         with safe_open(path, "pt", device="cpu") as file:
             metadata = file.metadata() or {}
-            weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            weights = {name: file.get_tensor(name) for name in file.keys()}
         recipe = Recipe.from_dict(json.loads(metadata["recipe"]))
         predictor = build(recipe)
         predictor.load_state_dict(weights)

@@ -51,7 +51,7 @@ def build(recipe: Recipe, seed: int = 0, device: torch.device | str = "cpu") -> 
 
 
 def train(recipe: Recipe, batch: Batch, seed: int = 0,
-          device: torch.device | str = "cpu") -> Iterator[State]:  # fmt: skip
+          device: torch.device | str = "cpu") -> Iterator[State]:
     """Yield the state before the first step and after each one.
 
     The same recipe, batch, seed, machine, versions and thread count give the same numbers to the
@@ -86,7 +86,7 @@ def draw(recipe: Recipe, batch: Batch, features: Features, generator: torch.Gene
     n = recipe.noise_levels
     x0 = batch.x0.repeat_interleave(n, 0)
     t = torch.randint(recipe.first_timestep, recipe.size.timesteps, (len(x0),),
-                      generator=generator, device=x0.device)  # fmt: skip
+                      generator=generator, device=x0.device)
     eps = torch.randn(x0.shape, generator=generator, device=x0.device, dtype=x0.dtype)
     mask = None if features.mask is None else features.mask.repeat_interleave(n, 0)
     return Draw(x0, eps, t, mask)
@@ -115,4 +115,4 @@ def _optimiser(recipe: Recipe, predictor: Predictor) -> torch.optim.Optimizer:
     return torch.optim.AdamW(
         predictor.parameters(), lr=recipe.learning_rate, weight_decay=recipe.weight_decay,
         fused=device in ("cpu", "cuda"),
-    )  # fmt: skip
+    )

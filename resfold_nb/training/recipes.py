@@ -22,7 +22,7 @@ def well_fed(profile: str = "laptop") -> Recipe:
     """Small network, many noise levels a step, warm-up and clipping."""
     steps = {"ci": 120, "laptop": 300, "gpu": 2000}[profile]
     return Recipe("well fed", size=NetworkSize(64, 1, 2, 4), steps=steps, noise_levels=24,
-                  learning_rate=2e-3, warmup=20, clip=1.0)  # fmt: skip
+                  learning_rate=2e-3, warmup=20, clip=1.0)
 
 
 def starved(profile: str = "laptop") -> Recipe:
@@ -35,7 +35,7 @@ def starved(profile: str = "laptop") -> Recipe:
     steps = {"ci": 150, "laptop": 500, "gpu": 500}[profile]
     size = NetworkSize.full() if profile == "gpu" else NetworkSize(64, 9, 7, 4)
     return Recipe("starved", size=size, steps=steps, noise_levels=1,
-                  learning_rate=5e-4)  # fmt: skip
+                  learning_rate=5e-4)
 
 
 def as_published(profile: str = "laptop") -> Recipe:
@@ -48,12 +48,12 @@ def as_published(profile: str = "laptop") -> Recipe:
     size = NetworkSize.full() if whole else NetworkSize(64, 3, 2, 4)
     steps = {"ci": 60, "laptop": 500, "gpu": 500}[profile]
     return Recipe("as published", size=size, steps=steps, noise_levels=64 if whole else 16,
-                  superposed=True, pair_distance=0.1, x0_clamp=3.0)  # fmt: skip
+                  superposed=True, pair_distance=0.1, x0_clamp=3.0)
 
 
 NAMED: dict[str, Callable[[str], Recipe]] = {
     "well_fed": well_fed, "starved": starved, "as_published": as_published,
-}  # fmt: skip
+}
 
 
 def named_recipe(name: str, profile: str = "laptop", **changes: Any) -> Recipe:
