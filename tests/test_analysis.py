@@ -176,6 +176,18 @@ def test_the_time_limit_starts_no_further_run(tmp_path: Path, monkeypatch, capsy
     assert "0 of 4 runs recorded" in capsys.readouterr().out
 
 
+def test_an_unfinished_study_leaves_recorded_tables_alone(tmp_path: Path, monkeypatch,
+                                                          capsys) -> None:
+    """As when the documented command is interrupted in a fresh clone, which has no .runs."""
+    monkeypatch.setitem(study.STUDIES, "tiny", lambda profile: cells())
+    run_cell(cells()[0], tmp_path, "cpu")
+    write_tables(tmp_path, "tiny", [read_result(tmp_path, cells()[0])] * 4)
+    table = (tmp_path / "tiny.csv.gz").read_bytes()
+    assert study.main(["tiny", "--out", str(tmp_path), "--minutes", "0.000001"]) == 1
+    assert "stay as they are" in capsys.readouterr().out
+    assert (tmp_path / "tiny.csv.gz").read_bytes() == table
+
+
 def test_a_failing_run_is_said_and_the_others_go_on(tmp_path: Path, monkeypatch, capsys) -> None:
     diverging = Cell(TINY.but(learning_rate=1e30, decay=False), "1K61_C", 0, "ci")
     monkeypatch.setitem(study.STUDIES, "tiny", lambda profile: [diverging, *cells()])

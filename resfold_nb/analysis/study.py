@@ -82,10 +82,20 @@ def main(argv: Sequence[str]) -> int:
           f"{len(cells) - len(todo)} done before, {jobs} at once on {device}", flush=True)
     _run_all(todo, store, jobs, str(device), options.minutes)
     results = [r for cell in cells if (r := read_result(store, cell)) is not None]
-    suffix = "" if options.profile == "laptop" else f"_{options.profile}"
-    write_tables(out, options.name + suffix, results)
+    table = options.name if options.profile == "laptop" else f"{options.name}_{options.profile}"
+    before = _runs_in_table(out, table)
+    if len(results) < before:
+        print(f"{len(results)} of {len(cells)} runs done; the tables in {out} hold {before} and "
+              "stay as they are until this study has as many", flush=True)
+        return 1
+    write_tables(out, table, results)
     print(f"{len(results)} of {len(cells)} runs recorded in {out}", flush=True)
     return 0 if len(results) == len(cells) else 1
+
+
+def _runs_in_table(out: Path, name: str) -> int:
+    path = out / f"{name}_runs.csv"
+    return len(path.read_text().splitlines()) - 1 if path.exists() else 0
 
 
 def _parse(argv: Sequence[str]) -> argparse.Namespace:
