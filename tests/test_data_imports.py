@@ -98,3 +98,17 @@ def test_a_study_runs_with_torch_and_numpy_alone(tmp_path: Path) -> None:
     )
     assert result.returncode == 0, result.stderr
     assert len(list(tmp_path.glob("*.json"))) == 1
+
+
+def test_the_study_command_needs_no_jupyter(tmp_path: Path) -> None:
+    """As on a bare GPU machine: it must run there, not start to build an environment."""
+    result = run(
+        f"""
+        from resfold_nb.workbook import environment
+        from resfold_nb.workbook.cli import main
+        environment.VENV = environment.VENV / "elsewhere"  # this Python is not the workbook's own
+        status = main(["study", "contrast", "--minutes", "0.000001", "--out", {str(tmp_path)!r}])
+        print("status", status)
+        """
+    )
+    assert "0 of 104 runs recorded" in result.stdout and "status 1" in result.stdout, result.stderr

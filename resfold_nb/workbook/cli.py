@@ -26,7 +26,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if options.command == "setup":
             environment.build(force=options.force)
             return 0
-        if not environment.is_complete():
+        if not environment.is_complete(options.command):
             return environment.run_inside(arguments)
         return options.run(options, rest)
     except environment.SetupError as error:

@@ -27,20 +27,23 @@ _BUNDLE = ROOT / "resfold_nb" / "show" / "static" / "versions.sha256"
 
 # A Python that has these was made for the workbook: .venv, a conda environment, Binder.
 _TELLTALES = ("torch", "papermill", "jupyterlab", "anywidget", "py3Dmol")
+# A study runs on a bare GPU machine, which has these and no Jupyter.
+_ENOUGH_FOR_A_STUDY = ("torch", "numpy")
 
 
 class SetupError(Exception):
     """The environment cannot be built; the text says why and names the remedy."""
 
 
-def is_complete() -> bool:
-    """Whether the running Python has what the workbook needs, be it .venv's or the reader's own.
+def is_complete(command: str = "") -> bool:
+    """Whether the running Python has what a command needs, be it .venv's or the reader's own.
 
     .venv's own Python counts only while its installation is up to date.
     """
     if Path(sys.prefix).resolve() == VENV.resolve():
         return is_current()
-    return all(importlib.util.find_spec(name) for name in _TELLTALES)
+    needed = _ENOUGH_FOR_A_STUDY if command == "study" else _TELLTALES
+    return all(importlib.util.find_spec(name) for name in needed)
 
 
 def is_current() -> bool:
