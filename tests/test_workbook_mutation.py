@@ -14,7 +14,6 @@ import pytest
 from checkouts import ROOT
 
 FIX_A = "07_fix_a_direct_x0"
-# Fix A on one protein is a constant, which hardly notices what the noise schedule does.
 FORWARD = "02_forward_process"
 
 
@@ -38,8 +37,15 @@ MUTATIONS = (
         '_row("x0",            "A: direct x0",           zero,               lambda a, s: s, ',
     ),
     Mutation(
-        "a and s swapped",
+        "a and s swapped, seen by the forward process",
         FORWARD,
+        "diffusion/schedule.py",
+        "return Schedule(name, alpha_bar, alpha_bar.sqrt(), (1 - alpha_bar).sqrt())",
+        "return Schedule(name, alpha_bar, (1 - alpha_bar).sqrt(), alpha_bar.sqrt())",
+    ),
+    Mutation(
+        "a and s swapped, seen by fix A's notebook",
+        FIX_A,
         "diffusion/schedule.py",
         "return Schedule(name, alpha_bar, alpha_bar.sqrt(), (1 - alpha_bar).sqrt())",
         "return Schedule(name, alpha_bar, (1 - alpha_bar).sqrt(), alpha_bar.sqrt())",
