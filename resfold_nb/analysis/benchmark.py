@@ -39,7 +39,8 @@ def main() -> int:
         share = mark.step / finished.recipe.steps if mark else float("nan")
         missed += finished.last.errors.worst >= GOAL or plain.max() >= GOAL
         print(f"seed {seed}: below {GOAL} Å at every t and sampled after "
-              f"{mark.step if mark else 'no'} steps, {share * finished.train_seconds:.1f} s; "
+              f"{mark.step if mark else 'no'} steps, about {share * finished.train_seconds:.1f} s "
+              "by their share of the run; "
               f"after {finished.recipe.steps} steps, {finished.train_seconds:.1f} s: worst "
               f"{finished.last.errors.worst:.2f} Å, worst sample {plain.max():.2f} Å")
     return 1 if missed else 0

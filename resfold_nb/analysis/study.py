@@ -28,7 +28,9 @@ import torch
 
 from resfold_nb.analysis.run import Run, marks_for, run
 from resfold_nb.data import load, make_batch
+from resfold_nb.model import count_parameters
 from resfold_nb.training import Recipe, best_device, named_recipe
+from resfold_nb.training.recipes import PROFILES
 
 FORMS_COMPARED = ("residual", "x0", "skip_unscaled", "scaled_no_skip")
 CONTRAST_PROTEINS = ("1HZ6_A", "1R69_A", "1TG0_A", "1CY5_A")
@@ -101,7 +103,7 @@ def _runs_in_table(out: Path, name: str) -> int:
 def _parse(argv: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m resfold_nb study", description=__doc__)
     parser.add_argument("name", choices=sorted(STUDIES))
-    parser.add_argument("--profile", default="laptop", choices=("ci", "laptop", "gpu"))
+    parser.add_argument("--profile", default="laptop", choices=PROFILES)
     parser.add_argument("--out", default="build/study", help="folder of the tables")
     parser.add_argument("--jobs", type=int, help="runs at once; one a core by default")
     parser.add_argument("--minutes", type=float, help="start no run after this time")
@@ -171,7 +173,7 @@ def _about(cell: Cell, finished: Run, device: str) -> dict[str, Any]:
     recipe = cell.recipe
     values = (recipe.name, recipe.form, recipe.hash, cell.protein, cell.seed, cell.profile,
               recipe.steps, recipe.noise_levels,
-              sum(p.numel() for p in finished.predictor.parameters()),
+              count_parameters(finished.predictor),
               round(finished.train_seconds, 2), device, torch.get_num_threads(),
               torch.__version__, platform.python_version(), platform.machine())
     return dict(zip(RUN_FIELDS, values, strict=True))

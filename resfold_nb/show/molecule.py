@@ -19,11 +19,6 @@ if TYPE_CHECKING:
 
 STYLES = ("cartoon", "stick", "trace")
 LIBRARY_MARK = 'data-resfold="3dmol"'
-_NAMES = dict(zip(
-    "ACDEFGHIKLMNPQRSTVWY",
-    "ALA CYS ASP GLU PHE GLY HIS ILE LYS LEU MET ASN PRO GLN ARG SER THR VAL TRP TYR".split(),
-    strict=True,
-))
 _ATOMS = (("N", "N"), ("CA", "C"), ("C", "C"), ("O", "O"))
 
 
@@ -107,8 +102,11 @@ def _residue(structure: Structure, i: int) -> gemmi.Residue:
 
 def _residue_name(structure: Structure, i: int) -> str:
     """Three-letter name; GLY stands for what is not one of the twenty."""
+    import gemmi
+
     letter = structure.sequence[i]
-    return _NAMES[letter] if letter in AMINO_ACIDS else "GLY"
+    known = letter in AMINO_ACIDS
+    return gemmi.expand_one_letter(letter, gemmi.ResidueKind.AA) if known else "GLY"
 
 
 def _add_secondary_structure(

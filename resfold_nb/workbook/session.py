@@ -10,6 +10,7 @@ from typing import TypeVar
 import numpy as np
 import torch
 
+from resfold_nb.training import best_device
 from resfold_nb.workbook.paths import PROFILES
 
 T = TypeVar("T")
@@ -70,11 +71,7 @@ def choose_device(wanted: str | None = None) -> torch.device:
     ------
     ValueError : the wanted device is unknown or not on this machine.
     """
-    if wanted:
-        return _wanted_device(wanted)
-    if torch.cuda.is_available():
-        return torch.device("cuda")
-    return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+    return _wanted_device(wanted) if wanted else best_device()
 
 
 def _wanted_device(wanted: str) -> torch.device:
