@@ -7,7 +7,16 @@ import pytest
 
 from resfold_nb.analysis import baselines
 from resfold_nb.diffusion import FORMS, linear
-from resfold_nb.show import PALETTE, Line, baseline_lines, chart, form_line, panels
+from resfold_nb.show import (
+    PALETTE,
+    Line,
+    baseline_lines,
+    chart,
+    form_line,
+    heatmap,
+    heatmaps,
+    panels,
+)
 
 STEPS = np.array([1, 10, 100])
 
@@ -58,3 +67,15 @@ def test_the_three_baselines_are_dashed_lines_over_t() -> None:
     lines = baseline_lines(baselines(linear(), 1.0))
     assert [line.label for line in lines] == ["predict zero", "copy x_t", "best linear"]
     assert all(line.dash != "solid" and len(line.x) == 50 for line in lines)
+
+
+def test_heatmaps_share_one_scale_that_is_even_about_zero() -> None:
+    fig = heatmaps({"a": [[0.0, 1.0]], "b": [[-4.0, 2.0]]}, title="t", x="channel", y="residue",
+                   value="Å", diverging=True)
+    axis = fig.layout.coloraxis
+    assert (axis.cmin, axis.cmax) == (-4, 4) and axis.colorbar.title.text == "Å"
+    assert {trace.coloraxis for trace in fig.data} == {"coloraxis"}
+    assert fig.layout.yaxis.autorange == "reversed" and fig.layout.yaxis.title.text == "residue"
+    assert heatmap([[1.0]], title="t", x="x", y="y", value="v").data[0].z.shape == (1, 1)
+    with pytest.raises(ValueError, match=r"'c' has shape \(3,\)"):
+        heatmaps({"c": [1, 2, 3]}, title="t", x="x", y="y", value="v")

@@ -2,6 +2,7 @@
 
 from resfold_nb.show.charts import Line, baseline_lines, chart, form_line, panels, say
 from resfold_nb.show.export import export_html
+from resfold_nb.show.heatmap import heatmap, heatmaps
 from resfold_nb.show.molecule import structure
 from resfold_nb.show.player import Player, Scrubber, Trajectory, player
 from resfold_nb.show.theme import PALETTE, figure, setup, table
@@ -17,6 +18,8 @@ __all__ = [
     "export_html",
     "figure",
     "form_line",
+    "heatmap",
+    "heatmaps",
     "panels",
     "player",
     "say",
