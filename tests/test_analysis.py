@@ -13,9 +13,10 @@ import pytest
 import torch
 
 from resfold_nb import analysis
-from resfold_nb.analysis import study
+from resfold_nb.analysis import plans, study
 from resfold_nb.analysis.measure import MEASURING_SEED
-from resfold_nb.analysis.study import Cell, read_result, run_cell, write_tables
+from resfold_nb.analysis.plans import Cell
+from resfold_nb.analysis.study import read_result, run_cell, write_tables
 from resfold_nb.data import load, make_batch, rmsd, rmse
 from resfold_nb.diffusion import FORMS, get_form, linear
 from resfold_nb.model import Features, NetworkSize, Predictor, ResFold
@@ -226,7 +227,7 @@ def test_what_was_not_recorded_is_said() -> None:
 
 
 def test_the_committed_contrast_is_whole_and_belongs_to_the_recipes_of_today() -> None:
-    planned = study.contrast("laptop")
+    planned = plans.contrast("laptop")
     recorded = analysis.recorded_runs("contrast")
     assert {(c.recipe.hash, c.protein, str(c.seed)) for c in planned} == {
         (row["hash"], row["protein"], row["seed"]) for row in recorded

@@ -1,5 +1,6 @@
 """Measurements by timestep, gradients, runs, studies and what was recorded."""
 
+from resfold_nb.analysis.geometry import ACROSS, IDEAL, backbone_geometry, geometry_errors
 from resfold_nb.analysis.gradients import GradientByTimestep, gradient_by_timestep
 from resfold_nb.analysis.measure import (
     ErrorByTimestep,
@@ -8,17 +9,35 @@ from resfold_nb.analysis.measure import (
     sample,
     sample_errors,
 )
+from resfold_nb.analysis.memory import peak_memory
+from resfold_nb.analysis.plans import variant
+from resfold_nb.analysis.probe import probe_tokens, read_timestep
 from resfold_nb.analysis.recorded import (
     Curve,
     median_range,
+    recorded_budget,
     recorded_curve,
     recorded_ends,
+    recorded_quantity,
     recorded_runs,
     steps_to_pass,
 )
+from resfold_nb.analysis.rotations import best_rotated, rotation_floor
 from resfold_nb.analysis.run import Mark, Run, marks_for, measure, run
+from resfold_nb.analysis.settings import TEN_CHAINS, batch_for, ten_chain_ids
+from resfold_nb.analysis.tables import (
+    SETTINGS,
+    budget_rows,
+    error_rows,
+    variant_curve,
+    variant_errors,
+    variant_quantity,
+)
 
-__all__ = ["Curve", "ErrorByTimestep", "GradientByTimestep", "Mark", "Run", "baselines",
-           "error_by_timestep", "gradient_by_timestep", "marks_for", "measure", "median_range",
-           "recorded_curve", "recorded_ends", "recorded_runs", "run", "sample", "sample_errors",
-           "steps_to_pass"]
+__all__ = ["ACROSS", "Curve", "ErrorByTimestep", "GradientByTimestep", "IDEAL", "Mark", "Run",
+           "SETTINGS", "TEN_CHAINS", "backbone_geometry", "baselines", "batch_for", "best_rotated",
+           "budget_rows", "error_by_timestep", "error_rows", "geometry_errors", "gradient_by_timestep", "marks_for", "measure",
+           "median_range", "peak_memory", "probe_tokens", "read_timestep", "recorded_budget",
+           "recorded_curve", "recorded_ends", "recorded_quantity", "recorded_runs",
+           "rotation_floor", "run", "sample", "sample_errors", "steps_to_pass", "ten_chain_ids",
+           "variant", "variant_curve", "variant_errors", "variant_quantity"]

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from resfold_nb.data import Batch, rmsd, rmse
+from resfold_nb.data import Batch, random_rotations, residue_centroids, rmsd, rmse
 from resfold_nb.diffusion import Denoise, Samples, Schedule, ddim, ddpm
 from resfold_nb.model import Features, Predictor
 
@@ -40,33 +41,78 @@ class ErrorByTimestep:
 
 @torch.no_grad()
 def error_by_timestep(predictor: Predictor, batch: Batch, *, draws: int = 4,
-                      timesteps: Sequence[int] | None = None,
-                      seed: int = MEASURING_SEED) -> ErrorByTimestep:
+                      timesteps: Sequence[int] | None = None, seed: int = MEASURING_SEED,
+                      rotate: bool = False, centroids: bool = False,
+                      told: Callable[[Tensor], Tensor] | None = None) -> ErrorByTimestep:
     """Single-step denoising error: noise x0 to timestep t, predict x0, compare; for each t.
 
     Parameters
     ----------
     draws : noise draws for each protein and timestep, the same at every t.
     timesteps : which; all T by default.
+    rotate : turn each draw by a random rotation, the same at every t.
+    centroids : compare the residues' centroids, where the points are atoms.
+    told : what the network is told of t, (B n,) -> (B n,); the truth by default. The form's
+        coefficients keep the true t.
     """
     predictor.eval()
     batch = batch.to(predictor.a.device, predictor.a.dtype)
-    denoise = predictor.denoiser_for(Features.of(batch))
     chosen = range(predictor.schedule.timesteps) if timesteps is None else timesteps
-    eps = _noise(batch, draws, seed)
-    errors = [_error_at(denoise, predictor, batch, eps, t) for t in chosen]
+    drawn = draws_of(batch, draws, seed, rotate)
+    denoise = _denoiser(predictor, Features.of(batch), told)
+    errors = [_error_at(denoise, predictor, drawn, t, centroids) for t in chosen]
     both = np.array(errors, dtype=float).reshape(-1, 2)
     return ErrorByTimestep(np.array(list(chosen)), both[:, 0], both[:, 1])
 
 
-def _error_at(denoise: Denoise, predictor: Predictor, batch: Batch, eps: Tensor, t: int
+class Draws(NamedTuple):
+    """Noise for each protein several times, with what it is put on."""
+
+    x0: Tensor  # (B n, N, 3)
+    eps: Tensor  # (B n, N, 3)
+    mask: Tensor  # (B n, L), of residues
+    scale: Tensor  # (B n,)
+
+
+def draws_of(batch: Batch, draws: int, seed: int, rotate: bool = False) -> Draws:
+    """`draws` noise draws of each protein, and its points turned at random if `rotate`."""
+    eps = _noise(batch, draws, seed)
+    x0, mask, scale = (x.repeat_interleave(draws, 0) for x in (batch.x0, batch.mask, batch.scale))
+    if rotate:
+        turns = random_rotations(len(eps), torch.Generator().manual_seed(seed), eps.cpu())
+        x0 = x0 @ turns.to(x0)
+    return Draws(x0, eps, mask, scale)
+
+
+def _denoiser(predictor: Predictor, features: Features, told: Callable[[Tensor], Tensor] | None
+              ) -> Denoise:
+    if told is None:
+        return predictor.denoiser_for(features)
+
+    def denoise(x_t: Tensor, t: Tensor) -> Tensor:
+        a, s = predictor.amplitudes(t)
+        f = predictor.network(predictor.form.c_in(a, s) * x_t, told(t), features)
+        return predictor.form.x0(x_t, f, a, s)
+
+    return denoise
+
+
+def _error_at(denoise: Denoise, predictor: Predictor, drawn: Draws, t: int, centroids: bool
               ) -> tuple[float, float]:
-    n = len(eps) // len(batch.x0)
-    x0, mask, scale = (x.repeat_interleave(n, 0) for x in (batch.x0, batch.mask, batch.scale))
-    ts = torch.full((len(x0),), t, device=x0.device)
+    ts = torch.full((len(drawn.x0),), t, device=drawn.x0.device)
     a, s = predictor.amplitudes(ts)
-    x0_pred = denoise(a * x0 + s * eps, ts)
-    return tuple(float((d(x0_pred, x0, mask) * scale).mean()) for d in (rmse, rmsd))
+    x0_pred = denoise(a * drawn.x0 + s * drawn.eps, ts)
+    return tuple(float(d.mean()) for d in _distances(x0_pred, drawn, centroids))
+
+
+def _distances(points: Tensor, drawn: Draws, centroids: bool) -> tuple[Tensor, Tensor]:
+    """RMSE and RMSD in Å, (B n,) each, of points (B n, N, 3) to the clean ones."""
+    each = points.shape[1] // drawn.mask.shape[1]
+    x0, mask = drawn.x0, drawn.mask.repeat_interleave(each, 1)
+    if centroids and each > 1:
+        points, x0 = residue_centroids(points, each), residue_centroids(x0, each)
+        mask = drawn.mask
+    return rmse(points, x0, mask) * drawn.scale, rmsd(points, x0, mask) * drawn.scale
 
 
 def _noise(batch: Batch, draws: int, seed: int) -> Tensor:
@@ -93,12 +139,15 @@ def sample(predictor: Predictor, batch: Batch, *, copies: int = 4, sampler: str 
                call_at_zero=call_at_zero)
 
 
-def sample_errors(points: Tensor, batch: Batch) -> tuple[np.ndarray, np.ndarray]:
-    """RMSE and RMSD in Å of each of B copies structures (B copies, L, 3) to its protein."""
-    n = len(points) // len(batch.x0)
-    batch = batch.to(points.device, points.dtype)
-    x0, mask, scale = (x.repeat_interleave(n, 0) for x in (batch.x0, batch.mask, batch.scale))
-    return tuple((d(points, x0, mask) * scale).cpu().numpy() for d in (rmse, rmsd))
+def sample_errors(points: Tensor, batch: Batch, *, centroids: bool = False
+                  ) -> tuple[np.ndarray, np.ndarray]:
+    """RMSE and RMSD in Å of each of B copies structures (B copies, N, 3) to its protein.
+
+    `centroids` as in `error_by_timestep`.
+    """
+    copies = len(points) // len(batch.x0)
+    drawn = draws_of(batch.to(points.device, points.dtype), copies, MEASURING_SEED)
+    return tuple(d.cpu().numpy() for d in _distances(points, drawn, centroids))
 
 
 def baselines(schedule: Schedule, sd: float, scale: float = 1.0) -> dict[str, np.ndarray]:

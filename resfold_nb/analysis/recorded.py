@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import gzip
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -59,6 +59,28 @@ def recorded_ends(study: str, recipe: Recipe, proteins: Sequence[str], t: int | 
     return np.concatenate([(c.rmsd if superposed else c.rmse)[:, -1] for c in curves])
 
 
+def recorded_quantity(study: str, recipe: Recipe, protein: str, quantity: str
+                      ) -> np.ndarray | None:
+    """(seeds,) of what was measured when the runs had ended; None if it was not recorded.
+
+    Names are those of `resfold_nb.analysis.quantities`, with their unit.
+    """
+    found = _quantities(study).get((recipe.hash, protein, quantity))
+    return None if found is None else np.array([found[seed] for seed in sorted(found)])
+
+
+def recorded_budget(study: str, recipe: Recipe, protein: str) -> dict[str, float] | None:
+    """What a run cost: parameters, steps, calls, megabytes, seconds (medians over seeds).
+
+    "calls" are network calls for each protein; "megabytes" the peak of one training step. None if
+    not recorded.
+    """
+    key = (recipe.hash, protein)
+    rows = [row for row in recorded_runs(study) if (row["hash"], row["protein"]) == key]
+    names = ("parameters", "steps", "calls", "megabytes", "seconds")
+    return {k: float(np.median([float(row[k]) for row in rows])) for k in names} if rows else None
+
+
 def recorded_runs(study: str) -> list[dict[str, str]]:
     """One row a run: recipe, seed, protein, device, versions, seconds; empty if not recorded."""
     path = _folder() / f"{study}_runs.csv"
@@ -89,12 +111,26 @@ def _folder() -> Path:
 
 @lru_cache(maxsize=4)
 def _index(study: str) -> dict[tuple[str, str, str], list[tuple[int, int, float, float]]]:
-    path = _folder() / f"{study}.csv.gz"
     found: dict[tuple[str, str, str], list[tuple[int, int, float, float]]] = {}
+    for row in _rows(f"{study}.csv.gz"):
+        key = row["hash"], row["protein"], row["t"]
+        values = int(row["seed"]), int(row["step"]), float(row["rmse"]), float(row["rmsd"])
+        found.setdefault(key, []).append(values)
+    return found
+
+
+@lru_cache(maxsize=4)
+def _quantities(study: str) -> dict[tuple[str, str, str], dict[int, float]]:
+    found: dict[tuple[str, str, str], dict[int, float]] = {}
+    for row in _rows(f"{study}_quantities.csv.gz"):
+        key = row["hash"], row["protein"], row["quantity"]
+        found.setdefault(key, {})[int(row["seed"])] = float(row["value"])
+    return found
+
+
+def _rows(name: str) -> Iterator[dict[str, str]]:
+    """The rows of a table of the folder; none where it is missing."""
+    path = _folder() / name
     if path.exists():
         with gzip.open(path, "rt", newline="") as file:
-            for row in csv.DictReader(file):
-                key = row["hash"], row["protein"], row["t"]
-                values = int(row["seed"]), int(row["step"]), float(row["rmse"]), float(row["rmsd"])
-                found.setdefault(key, []).append(values)
-    return found
+            yield from csv.DictReader(file)

@@ -103,7 +103,7 @@ def measure(recipe: Recipe, state: State, batch: Batch, draws: int = 2, copies: 
     """Error by timestep and of samples at one state of a run."""
     samples = sample(state.predictor, batch, copies=copies, x0_clamp=recipe.x0_clamp)
     plain, superposed = sample_errors(samples.final, batch)
-    errors = error_by_timestep(state.predictor, batch, draws=draws)
+    errors = error_by_timestep(state.predictor, batch, draws=draws, rotate=recipe.rotate)
     return Mark(state.step, errors, float(plain.mean()), float(superposed.mean()))
 
 

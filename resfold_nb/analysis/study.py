@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import csv
+import dataclasses
 import gzip
 import io
 import itertools
@@ -17,58 +18,28 @@ import json
 import os
 import platform
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from resfold_nb.analysis.memory import peak_memory
+from resfold_nb.analysis.plans import STUDIES, Cell
+from resfold_nb.analysis.quantities import quantities
 from resfold_nb.analysis.run import Run, marks_for, run
-from resfold_nb.data import load, make_batch
+from resfold_nb.analysis.settings import TEN_CHAINS, batch_for
+from resfold_nb.data import Batch
 from resfold_nb.model import count_parameters
-from resfold_nb.training import Recipe, best_device, named_recipe
+from resfold_nb.training import best_device, train
 from resfold_nb.training.recipes import PROFILES
 
-FORMS_COMPARED = ("residual", "x0", "skip_unscaled", "scaled_no_skip")
-CONTRAST_PROTEINS = ("1HZ6_A", "1R69_A", "1TG0_A", "1CY5_A")
 TABLE_FIELDS = ("recipe", "form", "hash", "protein", "seed", "step", "t", "rmse", "rmsd")
 RUN_FIELDS = ("recipe", "form", "hash", "protein", "seed", "profile", "steps", "noise_levels",
-              "parameters", "seconds", "device", "threads", "torch", "python", "machine")
-
-
-@dataclass(frozen=True)
-class Cell:
-    """One run of a study."""
-
-    recipe: Recipe
-    protein: str
-    seed: int
-    profile: str
-
-    @property
-    def key(self) -> str:
-        """Names the run's result file."""
-        return f"{self.recipe.hash}-{self.protein}-{self.seed}"
-
-
-def contrast(profile: str = "laptop") -> list[Cell]:
-    """The 2 x 2 of skip and scale: starved on four proteins, the other recipes on the first.
-
-    Five seeds where the recipe was to be tested, three for the other two.
-    """
-    plan = [("starved", CONTRAST_PROTEINS, 5), ("well_fed", CONTRAST_PROTEINS[:1], 3),
-            ("as_published", CONTRAST_PROTEINS[:1], 3)]
-    return [
-        Cell(named_recipe(name, profile, form=form), protein, seed, profile)
-        for name, proteins, seeds in plan
-        for protein, seed, form in itertools.product(proteins, range(seeds), FORMS_COMPARED)
-    ]
-
-
-STUDIES: dict[str, Callable[[str], list[Cell]]] = {"contrast": contrast}
+              "parameters", "calls", "megabytes", "seconds", "device", "threads", "torch", "python", "machine")
+QUANTITY_FIELDS = ("recipe", "form", "hash", "protein", "seed", "quantity", "value")
 
 
 def main(argv: Sequence[str]) -> int:
@@ -144,11 +115,13 @@ def _report(cell: Cell, future: Future[None], done: int, total: int, seconds: fl
 
 def run_cell(cell: Cell, store: Path, device: str) -> None:
     """Run one cell and write its result, whole or not at all."""
-    batch = make_batch(load(cell.protein))
-    finished = run(cell.recipe, batch, cell.seed, device=device,
-                   marks=marks_for(cell.recipe.steps, 14))
-    result = {"about": _about(cell, finished, device), "recipe": cell.recipe.as_dict(),
-              "rows": list(_rows(finished))}
+    batch = batch_for(cell.recipe, cell.protein)
+    draws, copies = (1, 1) if cell.protein == TEN_CHAINS else (2, 4)  # of each protein
+    finished = run(cell.recipe, batch, cell.seed, device=device, draws=draws, copies=copies,
+                   marks=marks_for(cell.recipe.steps, 14 if cell.protein != TEN_CHAINS else 8))
+    about = _about(cell, finished, device, _step_memory(cell, batch))
+    result = {"about": about, "recipe": cell.recipe.as_dict(), "rows": list(_rows(finished)),
+              "quantities": quantities(finished, batch, copies)}
     path = store / f"{cell.key}.json"
     unfinished = path.with_suffix(f".{os.getpid()}")
     unfinished.write_text(json.dumps(result))
@@ -169,11 +142,24 @@ def read_result(store: Path, cell: Cell) -> dict[str, Any] | None:
         return None
 
 
-def _about(cell: Cell, finished: Run, device: str) -> dict[str, Any]:
+def _step_memory(cell: Cell, batch: Batch) -> float:
+    """Megabytes that the first step with everything in it holds at its peak, on the CPU."""
+    recipe, first = cell.recipe, 1
+    if recipe.rollout is not None:
+        longest = dataclasses.replace(recipe.rollout, random=False)
+        recipe = recipe.but(rollout=longest)
+        first = next(step for step in itertools.count(1) if longest.falls_on(step))
+    states = train(recipe, batch, cell.seed)
+    for _ in range(first):
+        next(states)
+    return peak_memory(lambda: next(states)) / 1e6
+
+
+def _about(cell: Cell, finished: Run, device: str, megabytes: float) -> dict[str, Any]:
     recipe = cell.recipe
     values = (recipe.name, recipe.form, recipe.hash, cell.protein, cell.seed, cell.profile,
               recipe.steps, recipe.noise_levels,
-              count_parameters(finished.predictor),
+              count_parameters(finished.predictor), recipe.network_calls, round(megabytes, 2),
               round(finished.train_seconds, 2), device, torch.get_num_threads(),
               torch.__version__, platform.python_version(), platform.machine())
     return dict(zip(RUN_FIELDS, values, strict=True))
@@ -189,15 +175,26 @@ def _rows(finished: Run) -> Iterator[tuple[Any, ...]]:
 
 
 def write_tables(out: Path, name: str, results: list[dict[str, Any]]) -> None:
-    """NAME.csv.gz (every measurement), NAME_runs.csv (every run), NAME_recipes.json."""
+    """NAME.csv.gz (errors by step and t), NAME_quantities.csv.gz (what was measured at the end),
+    NAME_runs.csv (every run), NAME_recipes.json."""
     table = [
         dict(zip(TABLE_FIELDS, (*(r["about"][k] for k in TABLE_FIELDS[:5]), *row), strict=True))
         for r in results for row in r["rows"]
     ]
     _write(out / f"{name}.csv.gz", gzip.compress(_csv(TABLE_FIELDS, table), mtime=0))
+    ends = [
+        dict(zip(QUANTITY_FIELDS, (*(r["about"][k] for k in TABLE_FIELDS[:5]), *pair), strict=True))
+        for r in results for pair in _rounded(r.get("quantities", {}))
+    ]
+    _write(out / f"{name}_quantities.csv.gz", gzip.compress(_csv(QUANTITY_FIELDS, ends), mtime=0))
     _write(out / f"{name}_runs.csv", _csv(RUN_FIELDS, [r["about"] for r in results]))
     recipes = {r["about"]["hash"]: r["recipe"] for r in results}
     _write(out / f"{name}_recipes.json", (json.dumps(recipes, indent=1) + "\n").encode())
+
+
+def _rounded(found: dict[str, float]) -> Iterator[tuple[str, float]]:
+    """To a ten-thousandth, which is finer than any seed's spread."""
+    return ((name, round(value, 4)) for name, value in found.items())
 
 
 def _csv(fields: Sequence[str], rows: list[dict[str, Any]]) -> bytes:

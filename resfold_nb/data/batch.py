@@ -21,7 +21,8 @@ class Batch:
 
     Attributes
     ----------
-    x0 : (B, L, 3) centroids, centred per protein, divided by `scale`; 0 on padding.
+    x0 : (B, N, 3) points, centred per protein, divided by `scale`; 0 on padding. N = L
+        centroids, or N = 4 L backbone atoms, residue by residue.
     mask : (B, L) bool, True on residues.
     residue : (B, L) int64, 0..19 in the order of AMINO_ACIDS, 20 unknown or padding.
     chain : (B, L) int64, 0 for the first chain.
@@ -41,6 +42,16 @@ class Batch:
     def __len__(self) -> int:
         """Number of proteins."""
         return len(self.ids)
+
+    @property
+    def points_per_residue(self) -> int:
+        """1 for centroids, 4 for backbone atoms."""
+        return self.x0.shape[1] // self.mask.shape[1]
+
+    @property
+    def point_mask(self) -> Tensor:
+        """(B, N) bool, True on points of residues."""
+        return self.mask.repeat_interleave(self.points_per_residue, 1)
 
     def to(
         self, device: torch.device | str | None = None, dtype: torch.dtype | None = None
@@ -62,26 +73,28 @@ class Batch:
 
 
 def make_batch(
-    structures: Structure | Sequence[Structure], *, scale: float | str = "own"
+    structures: Structure | Sequence[Structure], *, scale: float | str = "own",
+    points: str = "centroid",
 ) -> Batch:
-    """Pad `structures` to one length and divide their centroids by `scale`.
+    """Pad `structures` to one length and divide their points by `scale`.
 
     Parameters
     ----------
     structures : one structure or several.
     scale : "own" divides each protein by its own standard deviation, as the public code does;
         a number of Å divides all by that, as many-protein work must (`training_set_scale()`).
+    points : "centroid", one point a residue, or "backbone", the four atoms N, CA, C, O.
 
     Raises
     ------
     ValueError
-        For no structures, or a scale that is not a positive number.
+        For no structures, unknown points, or a scale that is not a positive number.
     """
     chosen = [structures] if isinstance(structures, Structure) else list(structures)
     if not chosen:
         raise ValueError("make_batch was given no structure; give it at least one")
-    scales = [_scale_of(structure, scale) for structure in chosen]
-    scaled = [torch.from_numpy(s.centroids) / a for s, a in zip(chosen, scales, strict=True)]
+    scales = [_scale_of(structure, scale, points) for structure in chosen]
+    scaled = [torch.from_numpy(s.points(points)) / a for s, a in zip(chosen, scales, strict=True)]
     return Batch(
         x0=_pad(scaled, 0.0),
         mask=_pad([torch.ones(len(s), dtype=torch.bool) for s in chosen], False),
@@ -93,10 +106,10 @@ def make_batch(
     )
 
 
-def _scale_of(structure: Structure, scale: float | str) -> float:
+def _scale_of(structure: Structure, scale: float | str, points: str) -> float:
     if isinstance(scale, str) and scale != "own":
         raise ValueError(f'scale is {scale!r}; use "own" or a number of Å')
-    value = standard_deviation(structure) if scale == "own" else float(scale)
+    value = standard_deviation(structure, points) if scale == "own" else float(scale)
     if not (math.isfinite(value) and value > 0):
         raise ValueError(
             f"{structure.id}: the scale is {value} Å, and coordinates cannot be divided by that; "

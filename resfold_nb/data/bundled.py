@@ -128,16 +128,19 @@ def catalogue(
     ]
 
 
-def training_set_scale() -> float:
-    """One constant for many proteins, Å: root mean square sd over the training monomers."""
-    return _training_set_scale(data_directory())
+def training_set_scale(points: str = "centroid") -> float:
+    """One constant for many proteins, Å: root mean square sd over the training monomers.
+
+    `points` as in `Structure.points`.
+    """
+    return _training_set_scale(data_directory(), points)
 
 
-@lru_cache(maxsize=1)
-def _training_set_scale(folder: Path) -> float:
-    """The same; `folder` is the key of the cache."""
+@lru_cache(maxsize=4)
+def _training_set_scale(folder: Path, points: str) -> float:
+    """The same; `folder` is part of the cache's key."""
     chosen = catalogue(kind="monomer", split="train")
-    return float(np.sqrt(np.mean([standard_deviation(load(e.id)) ** 2 for e in chosen])))
+    return float(np.sqrt(np.mean([standard_deviation(load(e.id), points) ** 2 for e in chosen])))
 
 
 def _require(name: str, value: str, allowed: tuple[str, ...]) -> None:

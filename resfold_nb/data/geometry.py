@@ -51,6 +51,24 @@ def superpose(moving: Tensor, fixed: Tensor, mask: Tensor | None = None) -> Tens
     return (moving - moving_mean) @ rotation.transpose(-1, -2) + fixed_mean
 
 
+def random_rotations(count: int, generator: torch.Generator, like: Tensor) -> Tensor:
+    """(count, 3, 3) rotations, uniform over all, with the device and dtype of `like`.
+
+    A unit quaternion of uniform direction is a uniform rotation (Shoemake 1992, Graphics Gems III).
+    """
+    q = torch.randn(count, 4, generator=generator, device=like.device, dtype=like.dtype)
+    w, x, y, z = (q / q.norm(dim=1, keepdim=True)).unbind(1)
+    rows = (1 - 2 * (y * y + z * z), 2 * (x * y - w * z), 2 * (x * z + w * y),
+            2 * (x * y + w * z), 1 - 2 * (x * x + z * z), 2 * (y * z - w * x),
+            2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y))
+    return torch.stack(rows, dim=1).unflatten(1, (3, 3))
+
+
+def residue_centroids(points: Tensor, points_per_residue: int) -> Tensor:
+    """(..., N, 3) points, residue by residue -> (..., L, 3) mean of each residue's."""
+    return points.unflatten(-2, (-1, points_per_residue)).mean(-2)
+
+
 @torch.no_grad()
 def _rotation(moving: Tensor, fixed: Tensor, mask: Tensor | None) -> Tensor:
     # MPS has no float64.

@@ -8,6 +8,8 @@ import numpy as np
 
 AMINO_ACIDS = "ACDEFGHIKLMNPQRSTVWY"
 BACKBONE_ATOMS = ("N", "CA", "C", "O")
+POINT_SETS = {"centroid": 1, "backbone": len(BACKBONE_ATOMS)}
+"""What may be diffused, and how many points of a residue that is."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -83,6 +85,19 @@ class Structure:
         points = self.backbone.mean(axis=1, dtype=np.float64)
         return (points - points.mean(axis=0)).astype(np.float32)
 
+    def points(self, kind: str = "centroid") -> np.ndarray:
+        """What is diffused: (L, 3) centroids or (4 L, 3) backbone atoms, float32, Å, centred.
+
+        Atoms stand residue by residue in the order N, CA, C, O. Both sets have the same centre.
+        Raises ValueError for another kind.
+        """
+        if kind not in POINT_SETS:
+            raise ValueError(f"points are {kind!r}; choose one of {sorted(POINT_SETS)}")
+        if kind == "centroid":
+            return self.centroids
+        atoms = self.backbone.reshape(-1, 3).astype(np.float64)
+        return (atoms - atoms.mean(axis=0)).astype(np.float32)
+
     @property
     def position(self) -> np.ndarray:
         """(L,) int64: 0-based index within the chain, counted by residue number.
@@ -97,10 +112,10 @@ class Structure:
         return running - starts[np.cumsum(first) - 1]
 
 
-def standard_deviation(structure: Structure) -> float:
-    """Standard deviation of the centred centroids in Å, over points and axes alike.
+def standard_deviation(structure: Structure, points: str = "centroid") -> float:
+    """Standard deviation of the centred points in Å, over points and axes alike.
 
     sd = sqrt(mean over points and axes of x^2), so that predicting zero has an RMSE of
-    sqrt(3) sd.
+    sqrt(3) sd. `points` as in `Structure.points`.
     """
-    return float(np.sqrt(np.square(structure.centroids, dtype=np.float64).mean()))
+    return float(np.sqrt(np.square(structure.points(points), dtype=np.float64).mean()))

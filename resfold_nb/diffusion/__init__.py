@@ -8,9 +8,16 @@ from resfold_nb.diffusion.parameterisation import (
     to_eps,
     to_v,
 )
-from resfold_nb.diffusion.samplers import Denoise, Samples, ddim, ddpm, spaced_timesteps
+from resfold_nb.diffusion.samplers import (
+    Denoise,
+    Samples,
+    ddim,
+    ddpm,
+    ddpm_step,
+    spaced_timesteps,
+)
 from resfold_nb.diffusion.schedule import Schedule, cosine, get_schedule, linear
 
 __all__ = ["FORMS", "Denoise", "Parameterisation", "Samples", "Schedule", "cosine", "ddim",
-           "ddpm", "edm", "get_form", "get_schedule", "linear", "spaced_timesteps", "to_eps",
+           "ddpm", "ddpm_step", "edm", "get_form", "get_schedule", "linear", "spaced_timesteps", "to_eps",
            "to_v"]

@@ -66,12 +66,12 @@ def spaced_timesteps(calls: int, timesteps: int = 50) -> tuple[int, ...]:
 
 def ddpm(denoise: Denoise, schedule: Schedule, x: Tensor, **options: Any) -> Samples:
     """Ancestral sampling with the smaller of the two fixed variances; options as in `reverse`."""
-    return reverse(_ddpm_step, denoise, schedule, x, **options)
+    return reverse(ddpm_step, denoise, schedule, x, **options)
 
 
 def ddim(denoise: Denoise, schedule: Schedule, x: Tensor, **options: Any) -> Samples:
     """DDIM; deterministic at eta = 0 (the default); options as in `reverse`."""
-    return reverse(_ddim_step, denoise, schedule, x, **options)
+    return reverse(ddim_step, denoise, schedule, x, **options)
 
 
 @torch.no_grad()
@@ -128,15 +128,17 @@ def _posterior_variance(ab_t: Tensor, ab_u: Tensor) -> Tensor:
     return (1 - ab_u) / (1 - ab_t) * (1 - ab_t / ab_u)
 
 
-def _ddpm_step(x: Tensor, x0: Tensor, z: Tensor, ab_t: Tensor, ab_u: Tensor,
-               eta: Tensor) -> Tensor:
+def ddpm_step(x: Tensor, x0: Tensor, z: Tensor, ab_t: Tensor, ab_u: Tensor,
+              eta: Tensor | float = 0.0) -> Tensor:
+    """From x_t to x_u; z is the fresh noise, ab alpha_bar at t and u. `eta` is not used."""
     alpha = ab_t / ab_u
     mean = ab_u.sqrt() * (1 - alpha) * x0 + alpha.sqrt() * (1 - ab_u) * x
     return mean / (1 - ab_t) + _posterior_variance(ab_t, ab_u).sqrt() * z
 
 
-def _ddim_step(x: Tensor, x0: Tensor, z: Tensor, ab_t: Tensor, ab_u: Tensor,
-               eta: Tensor) -> Tensor:
+def ddim_step(x: Tensor, x0: Tensor, z: Tensor, ab_t: Tensor, ab_u: Tensor,
+              eta: Tensor) -> Tensor:
+    """From x_t to x_u; arguments as in `ddpm_step`, and `eta`, the share of fresh noise."""
     eps = to_eps(x0, x, ab_t.sqrt(), (1 - ab_t).sqrt())
     variance = eta**2 * _posterior_variance(ab_t, ab_u)
     return ab_u.sqrt() * x0 + (1 - ab_u - variance).clamp(min=0).sqrt() * eps + variance.sqrt() * z

@@ -1,5 +1,6 @@
 """The network: trunk, denoiser, and the two with a parameterisation around them."""
 
+from resfold_nb.model.atoms import AtomSize
 from resfold_nb.model.network import (
     Denoiser,
     Features,
@@ -10,5 +11,5 @@ from resfold_nb.model.network import (
 )
 from resfold_nb.model.predictor import Predictor
 
-__all__ = ["Denoiser", "Features", "NetworkSize", "Predictor", "ResFold", "Trunk",
+__all__ = ["AtomSize", "Denoiser", "Features", "NetworkSize", "Predictor", "ResFold", "Trunk",
            "count_parameters"]

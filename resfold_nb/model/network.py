@@ -13,7 +13,10 @@ import torch
 from torch import Tensor, nn
 
 from resfold_nb.data import Batch
+from resfold_nb.diffusion import linear
+from resfold_nb.model.atoms import ATOMS, AtomDecoder, AtomEncoder, AtomSize
 from resfold_nb.model.layers import DenoiserBlock, TrunkBlock, sinusoidal
+from resfold_nb.model.time import TIME_EMBEDDINGS, time_embedding
 
 RESIDUE_TYPES = 21
 MAX_CHAINS = 2
@@ -30,6 +33,9 @@ class NetworkSize:
     timesteps : T, rows of the learned timestep embedding.
     trunk_sees_points : whether the noisy points are projected into the trunk; fix E says no.
     zero_init_output : start the coordinate head at zero, so that F = 0 before training.
+    denoiser_sees_points : whether the denoiser does; blind to x_t when neither part does.
+    time_embedding : "table", "sinusoidal", "log_snr" or "none", as in `time_embedding`.
+    atoms : None for one centroid a residue, or how four atoms a residue are handled.
     """
 
     width: int = 64
@@ -39,6 +45,28 @@ class NetworkSize:
     timesteps: int = 50
     trunk_sees_points: bool = True
     zero_init_output: bool = False
+    denoiser_sees_points: bool = True
+    time_embedding: str = "table"
+    atoms: AtomSize | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be built; ValueError says why."""
+        if self.time_embedding not in TIME_EMBEDDINGS:
+            raise ValueError(f"time_embedding is {self.time_embedding!r}; choose one of "
+                             f"{', '.join(TIME_EMBEDDINGS)}")
+        if self.atoms is not None and self.atoms.blocks and not self.denoiser_sees_points:
+            raise ValueError("an atom encoder reads the noisy atoms; a denoiser that must not see "
+                             "them needs atoms=None, or atom blocks=0")
+
+    @property
+    def points_per_residue(self) -> int:
+        """Points that are diffused for each residue: 4 atoms or 1 centroid."""
+        return 1 if self.atoms is None else ATOMS
+
+    @property
+    def point_set(self) -> str:
+        """What `make_batch` calls these points."""
+        return "centroid" if self.atoms is None else "backbone"
 
     @classmethod
     def full(cls) -> NetworkSize:
@@ -81,7 +109,8 @@ class Trunk(nn.Module):
         self.width = width
         self.residue = nn.Embedding(RESIDUE_TYPES, width)
         self.chain = nn.Embedding(MAX_CHAINS, width // 4)
-        self.points = nn.Linear(3, points) if points else None
+        self.per_residue = size.points_per_residue
+        self.points = nn.Linear(3 * self.per_residue, points) if points else None
         self.project = nn.Linear(width + width // 4 + width + points, width)
         self.blocks = nn.ModuleList(
             TrunkBlock(width, size.heads) for _ in range(size.trunk_layers)
@@ -89,14 +118,14 @@ class Trunk(nn.Module):
         self.norm = nn.LayerNorm(width)
 
     def forward(self, features: Features, x: Tensor | None) -> Tensor:
-        """Features of B proteins and points (B, L, 3), unused by fix E -> (B, L, width)."""
+        """Features of B proteins and points (B, N, 3), unused by fix E -> (B, L, width)."""
         parts = [
             self.residue(features.residue),
             self.chain(features.chain),
             sinusoidal(features.position, self.width).to(self.project.weight.dtype),
         ]
         if self.points is not None:
-            parts.append(self.points(x))
+            parts.append(self.points(by_residue(x, self.per_residue)))
         tokens = self.project(torch.cat(parts, dim=-1))
         for block in self.blocks:
             tokens = block(tokens, features.mask)
@@ -104,38 +133,69 @@ class Trunk(nn.Module):
 
 
 class Denoiser(nn.Module):
-    """Tokens of the trunk plus embedded noisy points, conditioned on t, to three numbers each."""
+    """Tokens of the trunk plus embedded noisy points, conditioned on t, to the raw output F.
 
-    def __init__(self, size: NetworkSize) -> None:
+    `log_snr` (T,) is the schedule's, clamped; only the embedding of that name reads its values.
+    """
+
+    def __init__(self, size: NetworkSize, log_snr: Tensor) -> None:
         super().__init__()
-        self.time = nn.Embedding(size.timesteps, size.width)
-        self.points = nn.Linear(3, size.width)
+        width, coordinates = size.width, 3 * size.points_per_residue
+        self.per_residue = size.points_per_residue
+        self.time = time_embedding(size.time_embedding, width, log_snr)
+        has_atoms = size.atoms is not None and size.atoms.blocks > 0
+        self.points = self.encoder = self.decoder = None
+        if has_atoms:
+            self.encoder = AtomEncoder(size.atoms, width)
+        elif size.denoiser_sees_points:
+            self.points = nn.Linear(coordinates, width)
         self.blocks = nn.ModuleList(
-            DenoiserBlock(size.width, size.heads) for _ in range(size.denoiser_blocks)
+            DenoiserBlock(width, size.heads) for _ in range(size.denoiser_blocks)
         )
-        self.norm = nn.LayerNorm(size.width)
-        self.head = nn.Linear(size.width, 3)
+        self.norm = nn.LayerNorm(width)
+        if has_atoms:
+            self.decoder = AtomDecoder(size.atoms, width)
+        else:
+            self.head = nn.Linear(width, coordinates)
         if size.zero_init_output:
-            nn.init.zeros_(self.head.weight)
-            nn.init.zeros_(self.head.bias)
+            head = self.decoder.head if has_atoms else self.head
+            nn.init.zeros_(head.weight)
+            nn.init.zeros_(head.bias)
 
     def forward(self, x: Tensor, t: Tensor, trunk_tokens: Tensor, mask: Tensor | None) -> Tensor:
-        """Points (B, L, 3), t (B,), tokens (B, L, width) -> raw output F (B, L, 3)."""
-        tokens = self.points(x) + trunk_tokens
+        """Points (B, N, 3), t (B,), tokens (B, L, width) -> raw output F (B, N, 3)."""
+        tokens, skips = trunk_tokens, []
+        if self.encoder is not None:
+            seen, skips = self.encoder(x, trunk_tokens, mask)
+            tokens = seen + tokens
+        elif self.points is not None:
+            tokens = self.points(by_residue(x, self.per_residue)) + tokens
         condition = self.time(t)
         for block in self.blocks:
             tokens = block(tokens, condition, mask)
-        return self.head(self.norm(tokens))
+        tokens = self.norm(tokens)
+        if self.decoder is not None:
+            return self.decoder(tokens, skips, mask)
+        return self.head(tokens).unflatten(-1, (self.per_residue, 3)).flatten(1, 2)
+
+
+def by_residue(x: Tensor, points_per_residue: int) -> Tensor:
+    """Points (B, N, 3) -> (B, L, 3 N / L), the coordinates of each residue side by side."""
+    return x.unflatten(1, (-1, points_per_residue)).flatten(2)
 
 
 class ResFold(nn.Module):
-    """Trunk and denoiser; forward gives the raw output F, whatever the parameterisation."""
+    """Trunk and denoiser; forward gives the raw output F, whatever the parameterisation.
 
-    def __init__(self, size: NetworkSize) -> None:
+    `log_snr` (T,) is the schedule's, clamped; the linear schedule's by default.
+    """
+
+    def __init__(self, size: NetworkSize, log_snr: Tensor | None = None) -> None:
         super().__init__()
         self.size = size
         self.trunk = Trunk(size)
-        self.denoiser = Denoiser(size)
+        self.denoiser = Denoiser(size, linear(size.timesteps).log_snr if log_snr is None
+                                 else log_snr)
 
     def trunk_tokens(self, features: Features) -> Tensor:
         """Tokens (B, L, width) of a sequence-only trunk, to be computed once and reused.
@@ -153,14 +213,15 @@ class ResFold(nn.Module):
 
         Parameters
         ----------
-        x : (B n, L, 3), n noise levels of protein 1, then n of protein 2, ...
+        x : (B n, N, 3), n noise levels of protein 1, then n of protein 2, ...; N = L points, or
+            4 L of a network with atoms.
         t : (B n,) int64 timesteps.
         features : of the B proteins.
         trunk_tokens : (B, L, width), if they were computed before.
 
         Returns
         -------
-        (B n, L, 3)
+        (B n, N, 3)
         """
         copies = len(x) // len(features.residue)
         repeated = features.repeat(copies)

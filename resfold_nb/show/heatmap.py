@@ -53,13 +53,13 @@ def heatmaps(matrices: Mapping[str, ArrayLike], *, title: str, x: str, y: str, v
         fig.update_xaxes(title_text=x, row=1, col=column)
     fig.update_yaxes(autorange="reversed")
     fig.update_yaxes(title_text=y, row=1, col=1)
-    fig.update_layout(title=title, height=height,
+    fig.update_layout(title=title, height=height, margin_t=90,
                       coloraxis=_colours(list(grids.values()), value, diverging))
     return fig
 
 
 def _colours(grids: Sequence[np.ndarray], value: str, diverging: bool) -> dict[str, object]:
-    bar = dict(title=dict(text=value, side="right"), thickness=16)
+    bar = dict(title=dict(text=value, side="top"), thickness=16)
     if not diverging:
         return dict(colorscale="Viridis", colorbar=bar)
     reach = max(float(np.nanmax(np.abs(grid))) for grid in grids)

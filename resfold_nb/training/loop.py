@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import math
+import random
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
-from resfold_nb.data import Batch
+from resfold_nb.data import Batch, random_rotations
 from resfold_nb.diffusion import get_form, get_schedule
 from resfold_nb.model import Features, Predictor, ResFold
-from resfold_nb.training.losses import Draw, training_loss
+from resfold_nb.training.losses import Draw, training_loss, x0_loss
 from resfold_nb.training.recipe import Recipe
+from resfold_nb.training.rollout import roll_out
 
 
 @dataclass(frozen=True)
@@ -45,8 +47,8 @@ def build(recipe: Recipe, seed: int = 0, device: torch.device | str = "cpu") -> 
     """The untrained model of a recipe; leaves torch's global random state as it was."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        network = ResFold(recipe.size)
-    schedule = get_schedule(recipe.schedule, recipe.size.timesteps)
+        schedule = get_schedule(recipe.schedule, recipe.size.timesteps)
+        network = ResFold(recipe.size, schedule.log_snr)
     return Predictor(network, get_form(recipe.form), schedule).to(device)
 
 
@@ -63,13 +65,19 @@ def train(recipe: Recipe, batch: Batch, seed: int = 0,
     batch = batch.to(device)
     features = Features.of(batch)
     generator = torch.Generator(device).manual_seed(seed + 1_000_003)
+    dice = random.Random(seed)  # rollout lengths, drawn where no device has to wait for them
     optimiser = _optimiser(recipe, predictor)
     plan = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: learning_rate(recipe, step))
     loss = torch.full((), math.nan, device=device)
     yield State(0, loss, predictor)
     for step in range(1, recipe.steps + 1):
         predictor.train()
-        loss = training_loss(recipe, predictor, draw(recipe, batch, features, generator), features)
+        drawn = draw(recipe, batch, features, generator, step)
+        if recipe.rollout is not None and recipe.rollout.falls_on(step):
+            calls = recipe.rollout.length(dice)
+            loss = _rollout_loss(recipe, predictor, drawn, features, generator, calls)
+        else:
+            loss = training_loss(recipe, predictor, drawn, features)
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
         if recipe.clip is not None:
@@ -81,15 +89,33 @@ def train(recipe: Recipe, batch: Batch, seed: int = 0,
         yield State(step, loss.detach(), predictor)
 
 
-def draw(recipe: Recipe, batch: Batch, features: Features, generator: torch.Generator) -> Draw:
-    """Fresh timesteps and noise: `recipe.noise_levels` of each protein."""
-    n = recipe.noise_levels
+def draw(recipe: Recipe, batch: Batch, features: Features, generator: torch.Generator,
+         step: int | None = None) -> Draw:
+    """Fresh timesteps and noise: `recipe.noise_levels` of each protein.
+
+    `step` is what a curriculum goes by; without it the whole range of t is drawn from.
+    """
+    n, first, end = recipe.noise_levels, recipe.first_timestep, recipe.size.timesteps
+    if recipe.curriculum is not None and step is not None:
+        end = recipe.curriculum.timesteps(step, recipe.steps, first, end)
     x0 = batch.x0.repeat_interleave(n, 0)
-    t = torch.randint(recipe.first_timestep, recipe.size.timesteps, (len(x0),),
-                      generator=generator, device=x0.device)
+    t = torch.randint(first, end, (len(x0),), generator=generator, device=x0.device)
     eps = torch.randn(x0.shape, generator=generator, device=x0.device, dtype=x0.dtype)
-    mask = None if features.mask is None else features.mask.repeat_interleave(n, 0)
+    if recipe.rotate:
+        x0 = x0 @ random_rotations(len(x0), generator, x0)
+    mask = None if features.mask is None else batch.point_mask.repeat_interleave(n, 0)
     return Draw(x0, eps, t, mask)
+
+
+def _rollout_loss(recipe: Recipe, predictor: Predictor, drawn: Draw, features: Features,
+                  generator: torch.Generator, calls: int) -> Tensor:
+    """Error of the last prediction of a rollout; the draw's noise is where it starts."""
+    def noise() -> Tensor:
+        return torch.randn(drawn.eps.shape, generator=generator, device=drawn.eps.device,
+                           dtype=drawn.eps.dtype)
+
+    x0_pred = roll_out(recipe, predictor, features, drawn.eps, calls, noise)
+    return x0_loss(recipe, x0_pred, drawn.x0, drawn.mask)
 
 
 def learning_rate(recipe: Recipe, step: int) -> float:

@@ -15,10 +15,10 @@ from resfold_nb.training.recipe import Recipe
 class Draw(NamedTuple):
     """Noisy points of one step: n noise levels of each protein, protein by protein."""
 
-    x0: Tensor  # (B n, L, 3)
-    eps: Tensor  # (B n, L, 3)
+    x0: Tensor  # (B n, N, 3)
+    eps: Tensor  # (B n, N, 3)
     t: Tensor  # (B n,)
-    mask: Tensor | None  # (B n, L), None without padding
+    mask: Tensor | None  # (B n, N), None without padding
 
 
 def training_loss(recipe: Recipe, predictor: Predictor, draw: Draw, features: Features) -> Tensor:
@@ -29,13 +29,15 @@ def training_loss(recipe: Recipe, predictor: Predictor, draw: Draw, features: Fe
     if recipe.loss_space == "F":
         target = predictor.form.target(draw.x0, draw.eps, a, s)
         return mean_squared_error(f, target, draw.mask)
-    x0_pred = predictor.form.x0(x_t, f, a, s)
-    truth = draw.x0
-    if recipe.superposed:
-        truth = superpose(truth, x0_pred.detach(), draw.mask)
-    loss = mean_squared_error(x0_pred, truth, draw.mask)
+    return x0_loss(recipe, predictor.form.x0(x_t, f, a, s), draw.x0, draw.mask)
+
+
+def x0_loss(recipe: Recipe, x0_pred: Tensor, x0: Tensor, mask: Tensor | None) -> Tensor:
+    """Error of predicted clean points (B n, N, 3), as the recipe measures it in x0 space."""
+    truth = superpose(x0, x0_pred.detach(), mask) if recipe.superposed else x0
+    loss = mean_squared_error(x0_pred, truth, mask)
     if recipe.pair_distance:
-        loss = loss + recipe.pair_distance * pair_distance_error(x0_pred, draw.x0, draw.mask)
+        loss = loss + recipe.pair_distance * pair_distance_error(x0_pred, x0, mask)
     return loss
 
 

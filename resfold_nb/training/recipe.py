@@ -9,7 +9,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from resfold_nb.diffusion import get_form, get_schedule
-from resfold_nb.model import NetworkSize
+from resfold_nb.model import AtomSize, NetworkSize
+from resfold_nb.training.curriculum import Curriculum
+from resfold_nb.training.rollout import Rollout
+
+ADDED = ("rollout", "curriculum", "rotate", "denoiser_sees_points", "time_embedding", "atoms")
+"""Fields younger than the first recorded studies: they count in the hash when they are used."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +38,9 @@ class Recipe:
     pair_distance : weight of the squared error of all pair distances.
     first_timestep : smallest t that is drawn, 0 (as the report) or more.
     x0_clamp : clamp x0_pred to +- this value when sampling, or None.
+    rollout : fix D, or None.
+    curriculum : how the range of t grows, or None for the whole range from the start.
+    rotate : turn each draw of a protein by a random rotation, in training and in measuring.
     """
 
     name: str
@@ -51,6 +59,9 @@ class Recipe:
     pair_distance: float = 0.0
     first_timestep: int = 0
     x0_clamp: float | None = None
+    rollout: Rollout | None = None
+    curriculum: Curriculum | None = None
+    rotate: bool = False
 
     def __post_init__(self) -> None:
         """Refuse recipes that cannot run; ValueError names the field, the value and the remedy."""
@@ -68,6 +79,11 @@ class Recipe:
             raise ValueError(f"recipe {self.name!r}: loss_space is 'x0' or 'F'")
         if self.loss_space == "F" and (self.superposed or self.pair_distance):
             raise ValueError(f"recipe {self.name!r}: superposition and pair distances need x0")
+        if self.rollout is not None and self.rollout.calls > self.size.timesteps - 1:
+            raise ValueError(
+                f"recipe {self.name!r}: a rollout of {self.rollout.calls} calls does not fit "
+                f"T = {self.size.timesteps}; at most {self.size.timesteps - 1}"
+            )
         if self.loss_space == "F" and self.form == "scaled_no_skip" and self.first_timestep < 1:
             raise ValueError(
                 f"recipe {self.name!r}: F has no target at t = 0 in this form; "
@@ -77,10 +93,9 @@ class Recipe:
     def but(self, **changes: Any) -> Recipe:
         """The same recipe with some fields changed; fields of `size` are taken too."""
         size_fields = {f.name for f in dataclasses.fields(NetworkSize)}
-        size = {k: changes.pop(k) for k in list(changes) if k in size_fields}
-        return dataclasses.replace(
-            self, size=dataclasses.replace(self.size, **size), **changes
-        )
+        part = {k: changes.pop(k) for k in list(changes) if k in size_fields}
+        size = dataclasses.replace(changes.pop("size", self.size), **part)
+        return dataclasses.replace(self, size=size, **changes)
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values, ready for JSON."""
@@ -89,11 +104,39 @@ class Recipe:
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Recipe:
         """The recipe that `as_dict` wrote."""
-        return cls(**{**values, "size": NetworkSize(**values["size"])})
+        size = _nested(values["size"], atoms=AtomSize)
+        rest = _nested(values, rollout=Rollout, curriculum=Curriculum)
+        return cls(**{**rest, "size": NetworkSize(**size)})
 
     @property
     def hash(self) -> str:
-        """Twelve hex digits that name the recipe's results; the display name does not count."""
-        values = {k: v for k, v in self.as_dict().items() if k != "name"}
+        """Twelve hex digits that name the recipe's results; the display name does not count.
+
+        Nor does a field of `ADDED` that has its default, so that results recorded before the
+        field existed keep their names.
+        """
+        values = _used(self) | {"size": _used(self.size)}
+        values.pop("name")
         text = json.dumps(values, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+    @property
+    def network_calls(self) -> int:
+        """Evaluations of the network in the whole run for each protein, forward passes alone."""
+        if self.rollout is None:
+            return self.steps * self.noise_levels
+        share, calls = self.rollout.share, self.rollout.mean_calls
+        return round(self.steps * self.noise_levels * (1 - share + share * calls))
+
+
+def _nested(values: dict[str, Any], **kinds: type) -> dict[str, Any]:
+    """The values with the parts that are dataclasses made from their dicts."""
+    made = {name: kind(**values[name]) for name, kind in kinds.items() if values.get(name)}
+    return {**values, **made}
+
+
+def _used(part: Any) -> dict[str, Any]:
+    """A dataclass as plain values, without young fields that have their default."""
+    values = dataclasses.asdict(part)
+    defaults = {f.name: f.default for f in dataclasses.fields(part)}
+    return {k: v for k, v in values.items() if k not in ADDED or v != defaults[k]}

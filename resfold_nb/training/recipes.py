@@ -1,4 +1,4 @@
-"""The three named recipes, in the sizes of the three profiles.
+"""The named recipes, in the sizes of the three profiles.
 
 Each names a form only by default: `named_recipe("starved", form="x0")` differs from the broken
 model in the form and in nothing else.
@@ -52,8 +52,27 @@ def as_published(profile: str = "laptop") -> Recipe:
                   superposed=True, pair_distance=0.1, x0_clamp=3.0)
 
 
+def rotated(profile: str = "laptop") -> Recipe:
+    """*Well fed*, but each draw of the protein is turned by a random rotation, for longer.
+
+    No constant answers here: the orientation has to be read from x_t, and at large t it cannot.
+    """
+    steps = {"ci": 120, "laptop": 600, "gpu": 6000}[profile]
+    return well_fed(profile).but(name="rotated", steps=steps, rotate=True)
+
+
+def ten_chains(profile: str = "laptop") -> Recipe:
+    """*Well fed*, for ten chains at once with one set of weights: 4 noise levels of each a step.
+
+    No one constant answers here, though the sequence still says which of ten to give.
+    """
+    steps = {"ci": 120, "laptop": 300, "gpu": 3000}[profile]
+    return well_fed(profile).but(name="ten chains", steps=steps, noise_levels=4)
+
+
 NAMED: dict[str, Callable[[str], Recipe]] = {
     "well_fed": well_fed, "starved": starved, "as_published": as_published,
+    "rotated": rotated, "ten_chains": ten_chains,
 }
 
 

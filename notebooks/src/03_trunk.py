@@ -1,0 +1,628 @@
+# %% [markdown]
+# # 03 · The trunk
+#
+# The network has two halves. The *trunk* turns what is known about each residue into a vector, its
+# *token*, and lets the tokens look at one another. The *denoiser*
+# ([notebook 04](04_denoiser.ipynb)) does the rest. Here the trunk is built by hand, one idea a
+# cell, on a real protein, and then held against the package's own.
+#
+# **You will learn** what embedding, layer norm, attention and residual connections do to the tokens
+# of a real protein; to prove that your block is somebody else's block; what changes when the trunk
+# stops seeing the noisy points (fix E).
+# **Time:** 20 minutes. **Words:** [notation and glossary](reference.md).
+
+# %% tags=["parameters"]
+profile = "laptop"
+seed = 0
+
+# %%
+import math
+from dataclasses import replace
+
+import numpy as np
+import torch
+
+from resfold_nb import analysis, show
+from resfold_nb.data import AMINO_ACIDS, load, make_batch
+from resfold_nb.diffusion import linear
+from resfold_nb.model import Features, NetworkSize, count_parameters
+from resfold_nb.training import build, named_recipe, train
+from resfold_nb.workbook import goal, record, start
+
+session = start(profile, seed, notebook="03_trunk")
+
+# %% [markdown]
+# ## What goes in
+#
+# Three integers a residue: its amino acid, its chain, its place in the chain. In the report's model
+# the trunk is also given the noisy points $x_t$ ([notebook 02](02_forward_process.ipynb)); the
+# report calls that a fault (R4 in [the report in brief](00_tour.ipynb)). Here $t = 25$.
+
+# %%
+protein = load(session.pick(ci="1WY3_A", laptop="1HZ6_A", gpu="1HZ6_A"))
+batch = make_batch(protein)
+features, L = Features.of(batch), len(protein)
+tables = linear(50).to("cpu", torch.float32)
+eps = torch.randn(batch.x0.shape, generator=torch.Generator().manual_seed(seed))
+x_t = tables.add_noise(batch.x0, eps, torch.tensor([25]))
+inputs = {"residue": batch.residue, "chain": batch.chain, "position": batch.position, "x_t": x_t}
+show.table([{"input": name, "shape": tuple(x.shape), "type": str(x.dtype).removeprefix("torch."),
+             "first two residues": "; ".join(str(v.tolist()) if v.ndim == 0 else
+                                             ", ".join(f"{c:.2f}" for c in v) for v in x[0, :2])}
+            for name, x in inputs.items()], f"What the trunk is told about {protein.id}")
+show.structure(protein, alt=f"Backbone of {protein.id}, {L} residues, dark at the first residue "
+                            "and light at the last.")
+
+# %% [markdown]
+# ## The weights
+#
+# All arithmetic below is plain matrix arithmetic on the package's own weights. They come in a
+# dictionary from names to tensors. Untrained weights are random numbers, so a picture of them shows
+# what the *layout* does. Where it says *trained*, the same network was given a short training on
+# this one protein, in the report's form.
+
+# %%
+recipe = named_recipe("well_fed", profile, form="residual", trunk_layers=2, noise_levels=16,
+                      steps=session.pick(ci=80, laptop=200, gpu=1000))
+if profile == "gpu":  # the full size
+    recipe = recipe.but(width=256, trunk_layers=9, denoiser_blocks=7, heads=8, learning_rate=5e-4)
+size = recipe.size
+width, heads, layers = size.width, size.heads, size.trunk_layers
+untrained = build(recipe, seed)
+for state in train(recipe, batch, seed, session.device):
+    pass
+trained = state.predictor.to("cpu").eval()
+weights = {"untrained": untrained.network.trunk.state_dict(),
+           "trained": trained.network.trunk.state_dict()}
+w = weights["untrained"]
+print(f"width {width}, {layers} blocks, {heads} heads; trained for {recipe.steps} steps")
+
+# %%
+full = build(replace(recipe, size=NetworkSize.full()), seed).network
+
+
+def part_sizes(trunk):
+    named = {"residue types": trunk.residue, "chains": trunk.chain, "points": trunk.points,
+             "project": trunk.project, "attention": [b.attention for b in trunk.blocks],
+             "feed-forward": [b.feed_forward for b in trunk.blocks], "whole trunk": trunk}
+    return {name: sum(map(count_parameters, part)) if isinstance(part, list)
+            else count_parameters(part) for name, part in named.items()}
+
+
+here, there = part_sizes(untrained.network.trunk), part_sizes(full.trunk)
+show.table([{"part": name, "here": f"{here[name]:,}", "full size": f"{there[name]:,}"}
+            for name in here],
+           "Parameters of the trunk by part; the layer norms count in the whole alone. Full size: "
+           "the public code's defaults")
+trunk_share = there["whole trunk"] / count_parameters(full)
+show.say(f"In the full size the trunk holds {trunk_share:.0%} of {count_parameters(full):,} parameters.")
+
+# %% [markdown]
+# ## Residue type: a row of a matrix
+#
+# An *embedding* is a matrix with a row for each kind of thing. Looking a row up is the same as
+# multiplying a one-hot vector by the matrix.
+
+# %%
+table = w["residue.weight"]  # (21, width): 20 amino acids and unknown
+looked_up = table[batch.residue]  # (1, L, width)
+one_hot = torch.nn.functional.one_hot(batch.residue, len(table)).float()  # (1, L, 21)
+goal("lookup against one-hot product", float((looked_up - one_hot @ table).abs().max()), "<=", 1e-6)
+
+
+def draw(matrices, title, alt, x="channel", y="residue, from 0", value="value", diverging=True, **more):
+    """Matrices side by side, by heading."""
+    fig = show.heatmaps(matrices, title=title, x=x, y=y, value=value, diverging=diverging, **more)
+    fig.update_layout(coloraxis_colorbar_title_side="top", margin_t=90)
+    show.figure(fig, alt)
+
+
+def draw_tokens(panels, title, alt):
+    """Residue by channel; one unnamed tensor (1, L, channels) or several by name."""
+    panels = panels if isinstance(panels, dict) else {"": panels}
+    draw({k: v[0] for k, v in panels.items()}, title, alt)
+
+
+draw_tokens(looked_up, f"Residue type as {width} channels ({protein.id}, untrained)",
+            "Embedded residue types, a row for each residue and a column for each channel. Residues "
+            "of the same amino acid have the same row.")
+
+# %% [markdown]
+# Which residues have tokens that point the same way? The *cosine similarity* of two tokens is 1 for
+# the same direction, 0 for unrelated ones, −1 for opposite ones. This picture, residue by residue,
+# will follow us through the trunk.
+
+# %%
+def similarity(tokens):
+    """(L, width) -> (L, L): cosines between residues."""
+    unit = tokens / tokens.norm(dim=-1, keepdim=True)
+    return unit @ unit.T
+
+
+def draw_similarity(panels, title, alt):
+    cosines = {k: similarity(v[0]).clamp(-1, 1) for k, v in panels.items()}
+    draw(cosines, title, alt, x="residue, from 0", value="cosine", height=420)
+
+
+same = batch.residue[0][:, None] == batch.residue[0]
+cosine = similarity(looked_up[0])
+show.say(f"Same amino acid: cosine {cosine[same].mean():.2f}. Different ones: "
+         f"{round(float(cosine[~same].mean()), 2) + 0.0:.2f} ± {cosine[~same].std():.2f}; in {width} "
+         "dimensions random directions are nearly at right angles.")
+
+# %% [markdown]
+# ## Chain
+#
+# The same with two rows, and a quarter of the channels. In a single chain all residues share one
+# row; in a complex this is what tells the chains apart.
+
+# %%
+chain = w["chain.weight"][batch.chain]  # (1, L, width / 4)
+pair = make_batch(load("1AK4_A_D"))
+rows = [{"protein": b.ids[0], "residues": b.chain.shape[1],
+         "shape": tuple(w["chain.weight"][b.chain].shape),
+         "different rows": len(w["chain.weight"][b.chain][0].unique(dim=0))} for b in (batch, pair)]
+show.table(rows, "The chain embedding of this protein and of a complex")
+
+# %% [markdown]
+# ## Position: waves
+#
+# A network with attention has no idea of order: unless it is told the position, a shuffled sequence
+# is the same to it. The position $p$ is told in sines and cosines of slower and slower waves,
+# which need no training (Vaswani et al. 2017):
+#
+# $$\sin(p\,\omega_k),\quad \cos(p\,\omega_k), \qquad \omega_k = 10000^{-2k/w}, \quad k = 0 \ldots w/2 - 1,$$
+#
+# with $w$ the width.
+
+# %%
+k = torch.arange(0, width, 2, dtype=torch.float32)  # 0, 2, 4, ...: this is 2k
+frequency = torch.exp(-math.log(10_000.0) / width * k)  # (width / 2,)
+angle = batch.position[..., None] * frequency  # (1, L, width / 2)
+position = torch.cat([angle.sin(), angle.cos()], dim=-1)  # (1, L, width)
+draw_tokens(position, f"Position as {width} channels ({protein.id})",
+            "Sinusoidal position channels by residue: the left half are sines, the right half "
+            "cosines, each from fast waves to slow ones.")
+
+# %%
+draw_similarity({"residue type": looked_up, "position": position},
+                f"Who resembles whom, before anything is mixed ({protein.id}, untrained)",
+                "Cosine similarity between residues: by residue type it is 1 wherever two residues "
+                "are of one kind; by position it is a band that fades with the distance along the "
+                "chain.")
+
+# %% [markdown]
+# ## Points through a linear layer
+#
+# Three coordinates become half a token's width by a matrix and an offset: $x_t W^\top + b$. Look
+# at what is lost on the way to noise.
+
+# %%
+def dense(x, w, name):
+    """A linear layer by hand: (..., n) -> (..., m), with a weight of (m, n)."""
+    return x @ w[f"{name}.weight"].T + w[f"{name}.bias"]
+
+
+noisy = {f"t = {t}": tables.add_noise(batch.x0, eps, torch.tensor([t])) for t in (0, 25, 49)}
+points = dense(x_t, w, "points")  # (1, L, width / 2)
+draw_similarity({t: dense(x, w, "points") for t, x in noisy.items()},
+                f"Points as {width // 2} channels, from clean to noise ({protein.id}, untrained)",
+                "Cosine similarity between residues of the embedded points at three noise levels: "
+                "the fold's pattern at t = 0 is overlaid by noise at t = 25 and hardly left at t = 49.")
+
+# %% [markdown]
+# ## Predict first
+#
+# Type, chain, position and points are laid side by side and multiplied by one matrix. From which of
+# the four will most of the *difference between residues* come, before training?
+#
+# ## Concatenate and project
+
+# %%
+parts = {"residue type": looked_up, "chain": chain, "position": position, "points": points}
+side_by_side = torch.cat(list(parts.values()), dim=-1)
+projected = dense(side_by_side, w, "project")  # (1, L, width)
+shapes = {**parts, "side by side": side_by_side, "project.weight": w["project.weight"],
+          "tokens": projected}
+show.table([{"tensor": n, "shape": tuple(x.shape)} for n, x in shapes.items()],
+           "Four parts become one token a residue")
+draw_tokens(projected, f"Tokens after the projection ({protein.id}, untrained)",
+            "The projected tokens, residue by channel: every channel mixes all four parts.")
+
+# %% [markdown]
+# The projection is linear, so a token is a sum of one term for each part. That lets us ask how
+# much each of them varies from residue to residue.
+
+# %%
+def shares(w, x):
+    """Variance over residues of each part's term, as a share of the four terms' sum."""
+    given = {"residue type": w["residue.weight"][batch.residue], "chain": w["chain.weight"][batch.chain],
+             "position": position, "points": dense(x, w, "points")}
+    columns = w["project.weight"].split([p.shape[-1] for p in given.values()], dim=1)
+    terms = {n: p @ c.T for (n, p), c in zip(given.items(), columns)}
+    variance = {n: float(v[0].var(0).sum()) for n, v in terms.items()}
+    return {n: v / sum(variance.values()) for n, v in variance.items()}
+
+
+by_part = {name: shares(v, x_t) for name, v in weights.items()}
+show.table([{"weights": name, **{n: f"{v:.0%}" for n, v in s.items()}} for name, s in by_part.items()],
+           f"Where the difference between residues comes from, at t = 25 ({recipe.steps} steps)")
+most = {name: max(s, key=s.get) for name, s in by_part.items()}
+show.say("Most of it: " + ", ".join(f"{part} ({name})" for name, part in most.items()) + ".")
+
+# %% [markdown]
+# ## Layer norm
+#
+# Each token by itself: subtract the mean of its channels, divide by their standard deviation, then
+# stretch and shift every channel by two learned vectors. Whatever length a token had, it is
+# forgotten.
+
+# %%
+def layer_norm(x, w, name):
+    """(..., width) -> the same; 1e-5 keeps the root away from zero."""
+    centred = x - x.mean(-1, keepdim=True)
+    spread = torch.sqrt((centred**2).mean(-1, keepdim=True) + 1e-5)
+    return centred / spread * w[f"{name}.weight"] + w[f"{name}.bias"]
+
+
+normed = layer_norm(projected, w, "blocks.0.attention_norm")
+residues = np.arange(L)
+groups = {"mean over channels": [show.Line("before", residues, projected[0].mean(-1), "#E69F00", "dash"),
+                                 show.Line("after", residues, normed[0].mean(-1), "#0072B2")],
+          "standard deviation": [show.Line("before", residues, projected[0].std(-1), "#E69F00", "dash"),
+                                 show.Line("after", residues, normed[0].std(-1), "#0072B2")]}
+fig = show.panels(groups, title=f"Layer norm, residue by residue ({protein.id}, untrained)",
+                  x="residue, from 0", y="over a token's channels")
+show.figure(fig, "Mean and standard deviation of each token's channels before and after layer norm: "
+                 "they differ between residues before, and are 0 and 1 for all of them after.")
+
+# %% [markdown]
+# ## Attention
+#
+# Each token asks a *query* q, offers a *key* k and holds a *value* v, all three by linear layers.
+# Query and key decide who listens to whom; the values are what is heard:
+#
+# $$\mathrm{softmax}\!\left(\frac{q\,k^\top}{\sqrt{d}}\right) v.$$
+#
+# Several *heads* do this at once, each on its own slice of $d$ channels. A *mask* sets the scores of
+# padding to −∞, so that nobody listens to it: a shorter protein in a batch is filled up with
+# residues that do not exist ([notebook 01](01_proteins_as_points.ipynb)).
+
+# %%
+def attention(x, w, name, heads, mask=None):
+    """Tokens (B, L, width) -> mixed tokens (B, L, width) and maps (B, heads, L, L)."""
+    q, k, v = (split(dense(x, w, f"{name}.{part}"), heads) for part in ("query", "key", "value"))
+    scores = q @ k.transpose(-1, -2) / math.sqrt(q.shape[-1])  # (B, heads, L, L)
+    if mask is not None:
+        scores = scores.masked_fill(~mask[:, None, None, :], -math.inf)
+    weight = torch.exp(scores - scores.amax(-1, keepdim=True))
+    weight = weight / weight.sum(-1, keepdim=True)  # each row sums to 1
+    heard = (weight @ v).transpose(1, 2).reshape(x.shape)  # heads side by side again
+    return dense(heard, w, f"{name}.out"), weight
+
+
+def split(x, heads):
+    """(B, L, width) -> (B, heads, L, width / heads)."""
+    B, L, width = x.shape
+    return x.reshape(B, L, heads, width // heads).transpose(1, 2)
+
+
+mixed, maps = attention(normed, w, "blocks.0.attention", heads)
+shown = {"tokens, after the norm": normed, "one query for each head": split(normed, heads),
+         "attention maps": maps, "mixed tokens": mixed}
+show.table([{"tensor": n, "shape": tuple(x.shape)} for n, x in shown.items()],
+           f"Attention with {heads} heads")
+
+# %% [markdown]
+# **Predict first:** random queries and keys. Will an untrained head look at a few residues or at
+# all of them alike?
+
+# %%
+def embed(w, features, x, with_position=True):
+    """Integers (and points, unless the trunk has no use for them) to tokens (B, L, width)."""
+    width = w["residue.weight"].shape[1]
+    frequency = torch.exp(-math.log(10_000.0) / width * torch.arange(0, width, 2).float())
+    angle = features.position[..., None] * frequency
+    waves = torch.cat([angle.sin(), angle.cos()], dim=-1).to(w["project.weight"].dtype)
+    given = [w["residue.weight"][features.residue], w["chain.weight"][features.chain],
+             waves * with_position]
+    if "points.weight" in w:
+        given.append(dense(x, w, "points"))
+    return dense(torch.cat(given, dim=-1), w, "project")
+
+
+def first_maps(w):
+    tokens = layer_norm(embed(w, features, x_t), w, "blocks.0.attention_norm")
+    return attention(tokens, w, "blocks.0.attention", heads)[1][0]
+
+
+pictures = {name: first_maps(v) for name, v in weights.items()}
+goal("embedding in one function, against the cells above",
+     float((embed(w, features, x_t) - projected).abs().max()), "<=", 1e-6)
+
+# %%
+for name, heads_of in pictures.items():
+    draw({f"head {h}": torch.log2(heads_of[h] * L).clamp(-3, 3) for h in range(4)},
+         f"Who listens to whom, first block, {name} ({protein.id}, t = 25)",
+         f"Attention of four heads, {name}, against listening to everybody alike: 0 is alike, 1 twice "
+         "as much, −1 half as much; cut off at ±3.", "residue heard", "listener", "log2", height=380)
+
+
+def listened_to(maps):
+    """exp(entropy): as many residues listened to alike would have the same entropy."""
+    return float(torch.exp(-(maps * torch.log(maps + 1e-30)).sum(-1)).mean())
+
+
+reach = {name: listened_to(m) for name, m in pictures.items()}
+show.say("A residue listens to " + ", ".join(f"{v:.1f} of {L} residues ({n})" for n, v in reach.items())
+         + f" in the mean over heads and residues (exponential of the entropy); {recipe.steps} steps "
+         "of training.")
+
+# %% [markdown]
+# ## Add, do not replace
+#
+# What attention returns is *added* to what came in. The norm stands before the attention, inside the
+# branch (*pre-norm*), so that a straight path leads from the first token to the last one, and each
+# block only writes a correction onto it. This is the network's own residual connection. It is not
+# the residual form of the report, which adds $x_t$ to the output.
+
+# %%
+after_attention = projected + mixed
+draw_tokens({"came in": projected, "attention adds": mixed, "goes on": after_attention},
+            f"The residual connection ({protein.id}, untrained)",
+            "Tokens before attention, what attention adds and their sum, on one colour scale: what "
+            "is added is nearly the same for all residues when attention is nearly even.")
+
+# %% [markdown]
+# ## Feed-forward
+#
+# After listening, each token thinks for itself: four times as wide, negative numbers set to zero
+# (ReLU), and back to its width. No residue sees another one here.
+
+# %%
+def feed_forward(x, w, name):
+    """(B, L, width) -> (B, L, width), and the hidden layer (B, L, 4 width)."""
+    hidden = torch.clamp(dense(x, w, f"{name}.0"), min=0)
+    return dense(hidden, w, f"{name}.2"), hidden
+
+
+second_norm = layer_norm(after_attention, w, "blocks.0.feed_forward_norm")
+thought, hidden = feed_forward(second_norm, w, "blocks.0.feed_forward")
+after_block = after_attention + thought
+draw({"": hidden[0]}, f"The hidden layer ({protein.id}, untrained)",
+     "Hidden layer of the first block's feed-forward part, residue by hidden channel; dark is zero, "
+     "where ReLU has cut a negative number off.", x="hidden channel", diverging=False)
+show.say(f"Shape {tuple(hidden.shape)}; {float((hidden == 0).float().mean()):.0%} of the numbers are zero. "
+         f"Against the tokens that came in, attention added {float(mixed.norm() / projected.norm()):.0%} and "
+         f"feed-forward {float(thought.norm() / after_attention.norm()):.0%} (root mean square).")
+
+# %% [markdown]
+# ## Blocks on blocks, and a last norm
+#
+# That was one block. The trunk is a stack of them with a layer norm at the end.
+
+# %%
+def block(x, w, name, heads, mask=None):
+    """One trunk block by hand: (B, L, width) -> (B, L, width)."""
+    x = x + attention(layer_norm(x, w, f"{name}.attention_norm"), w, f"{name}.attention", heads, mask)[0]
+    return x + feed_forward(layer_norm(x, w, f"{name}.feed_forward_norm"), w, f"{name}.feed_forward")[0]
+
+
+def trunk(w, features, x, heads, with_position=True):
+    """The tokens after each step, by name; the last is what the denoiser gets."""
+    steps = {"projected": embed(w, features, x, with_position)}
+    layers = 1 + max(int(name.split(".")[1]) for name in w if name.startswith("blocks."))
+    for i in range(layers):
+        before = list(steps.values())[-1]
+        steps[f"block {i + 1}"] = block(before, w, f"blocks.{i}", heads, features.mask)
+    steps["last norm"] = layer_norm(list(steps.values())[-1], w, "norm")
+    return steps
+
+
+through = {name: trunk(v, features, x_t, heads) for name, v in weights.items()}
+goal("block in one function, against the cells above",
+     float((through["untrained"]["block 1"] - after_block).abs().max()), "<=", 1e-5)
+
+# %%
+wanted = list(dict.fromkeys(["projected", "block 1", f"block {layers}", "last norm"]))
+for name, steps in through.items():
+    draw_similarity({k: steps[k] for k in wanted},
+                    f"Who resembles whom on the way through the trunk ({protein.id}, {name})",
+                    f"Cosine similarity between residues after the projection, the first and the last "
+                    f"block and the last norm, {name}, at t = 25.")
+
+
+def mean_cosine(tokens):
+    return float(similarity(tokens[0])[~torch.eye(L, dtype=torch.bool)].mean())
+
+
+show.table([{"weights": name, **{k: mean_cosine(steps[k]) for k in wanted}}
+            for name, steps in through.items()], "Mean cosine between two different residues")
+upper = torch.triu_indices(L, L, 1)
+distance = torch.cdist(batch.x0, batch.x0)[0][tuple(upper)].numpy()
+fold = {name: np.corrcoef(similarity(steps["last norm"][0])[tuple(upper)].numpy(), distance)[0, 1]
+        for name, steps in through.items()}
+show.say("Does the fold show in the tokens that come out? Correlation of two residues' cosine with their "
+         "distance in the true structure: " + ", ".join(f"{v:.2f} ({n})" for n, v in fold.items())
+         + "; −1 would be: the nearer, the more alike.")
+
+# %% [markdown]
+# ## Hand-built = the package's
+#
+# The same weights, the same inputs: is the output the same? Block by block first, each fed
+# with the package's own tokens, then the whole trunk.
+
+# %%
+@torch.no_grad()
+def differences(module, x):
+    """Largest difference of each block on the package's tokens, and of the whole trunk."""
+    weights, dtype = module.state_dict(), module.norm.weight.dtype
+    tokens, found = embed(weights, features, x.to(dtype)), {}
+    for i, theirs in enumerate(module.blocks):
+        ours = block(tokens, weights, f"blocks.{i}", heads)
+        tokens = theirs(tokens)
+        found[f"block {i + 1}"] = float((ours - tokens).abs().max())
+    whole = trunk(weights, features, x.to(dtype), heads)["last norm"]
+    found["whole trunk"] = float((whole - module(features, x.to(dtype))).abs().max())
+    return found
+
+
+single = differences(trained.network.trunk, x_t)
+double = differences(build(recipe, seed).double().network.trunk, x_t)
+show.table([{"precision": p, **{n: f"{v:.0e}" for n, v in d.items()}}
+            for p, d in (("float32, trained", single), ("float64, untrained", double))],
+           "Largest difference between the hand-built trunk and the package's")
+goal("hand-built trunk against the package, float32", max(single.values()), "<=", 1e-5)
+goal("hand-built trunk against the package, float64", max(double.values()), "<=", 1e-10)
+
+# %% [markdown]
+# PyTorch has a transformer block of its own. With our weights copied over, it too is this block. It
+# keeps query, key and value in one matrix, three times as high.
+
+# %%
+def torchs_own(w, name):
+    """torch.nn.TransformerEncoderLayer holding the weights of one of our blocks."""
+    layer = torch.nn.TransformerEncoderLayer(width, heads, 4 * width, dropout=0.0,
+                                             batch_first=True, norm_first=True).eval()
+    renamed = {"attention_norm": "norm1", "feed_forward_norm": "norm2", "feed_forward.0": "linear1",
+               "feed_forward.2": "linear2", "attention.out": "self_attn.out_proj"}
+    state = {f"{theirs}.{kind}": w[f"{name}.{ours}.{kind}"]
+             for ours, theirs in renamed.items() for kind in ("weight", "bias")}
+    for kind in ("weight", "bias"):
+        state[f"self_attn.in_proj_{kind}"] = torch.cat(
+            [w[f"{name}.attention.{part}.{kind}"] for part in ("query", "key", "value")])
+    layer.load_state_dict(state)
+    return layer
+
+
+with torch.no_grad():
+    theirs = torchs_own(weights["trained"], "blocks.0")(through["trained"]["projected"])
+goal("hand-built block against torch.nn.TransformerEncoderLayer",
+     float((theirs - through["trained"]["block 1"]).abs().max()), "<=", 1e-5)
+
+# %% [markdown]
+# And the mask: a short protein beside a long one must get the tokens it gets alone.
+
+# %%
+both = make_batch([load("1WY3_A"), load("1R69_A")])
+alone, padded = Features.of(make_batch(load("1WY3_A"))), Features.of(both)
+n = alone.residue.shape[1]
+beside = trunk(w, padded, both.x0, heads)["last norm"][:1, :n]
+by_itself = trunk(w, alone, both.x0[:1, :n], heads)["last norm"]
+print(f"{n} residues, padded to {both.x0.shape[1]}")
+goal("tokens of a padded protein against the same alone",
+     float((beside - by_itself).abs().max()), "<=", 1e-5)
+maps = attention(embed(w, padded, both.x0), w, "blocks.0.attention", heads, padded.mask)[1]
+goal("attention weight on padding", float(maps[0, :, :, n:].max()), "==", 0.0)
+
+# %% [markdown]
+# From here on the package's trunk stands for ours.
+#
+# ## Predict first: what the trunk sees
+#
+# Take the tokens of one protein at t = 0 and at t = 49, with the same noise. How alike are they, in
+# the trunk that reads the points? In one that does not (fix E)?
+
+# %%
+blind = build(recipe.but(trunk_sees_points=False), seed)
+
+
+@torch.no_grad()
+def likeness(network):
+    """Mean cosine of each residue's token at t with its token at t = 0, for t = 0 ... 49."""
+    x = torch.stack([tables.add_noise(batch.x0, eps, torch.tensor([t]))[0] for t in range(50)])
+    tokens = network.trunk(features.repeat(50), x)
+    return torch.nn.functional.cosine_similarity(tokens, tokens[:1], dim=-1).mean(-1).numpy()
+
+
+curves = {"reads the points, untrained": (likeness(untrained.network), "#E69F00", "dash"),
+          "reads the points, trained": (likeness(trained.network), "#D55E00", "solid"),
+          "sequence only (fix E)": (likeness(blind.network), "#0072B2", "dashdot")}
+fig = show.chart([show.Line(n, np.arange(50), y, *look) for n, (y, *look) in curves.items()],
+                 title=f"How far the trunk's tokens move with the noise ({protein.id})",
+                 x="timestep t", y="cosine with the token at t = 0")
+show.figure(fig, "Cosine between a residue's token at t and its token at t = 0, mean over residues: "
+                 "falling with t for a trunk that reads the points, 1 at every t for one that reads "
+                 "the sequence alone.")
+moved = {n: y[49] for n, (y, *_) in curves.items()}
+show.say("At t = 49 the cosine is " + ", ".join(f"{v:.2f} ({n})" for n, v in moved.items()) + ".")
+goal("fix E: tokens move by", float(np.abs(likeness(blind.network) - 1).max()), "<=", 1e-5)
+
+# %% [markdown]
+# Two consequences. What the denoiser hears from the report's trunk depends on the noise; what it
+# hears from fix E's is the same at every t. And the first trunk has to run again for every noise
+# level, the second once for each protein. A counter on the trunk shows it:
+
+# %%
+@torch.no_grad()
+def trunk_work(predictor):
+    """Proteins that pass through the trunk: in one training step, in sampling one structure."""
+    rows = []
+    hook = predictor.network.trunk.register_forward_hook(lambda m, args, out: rows.append(len(out)))
+    n = recipe.noise_levels
+    predictor(x_t.expand(n, -1, -1), torch.arange(n), features)
+    step = sum(rows)
+    rows.clear()
+    analysis.sample(predictor, batch, copies=1)
+    hook.remove()
+    return step, sum(rows)
+
+
+work = {"reads the points": trunk_work(untrained), "sequence only (fix E)": trunk_work(blind)}
+show.table([{"trunk": n, f"a step with {recipe.noise_levels} noise levels": a, "one sample": b}
+            for n, (a, b) in work.items()], "Passes of one protein through the trunk, counted")
+goal("trunk passes for one sample, reads the points", work["reads the points"][1], "==", 49)
+goal("trunk passes for one sample, sequence only", work["sequence only (fix E)"][1], "==", 1)
+
+# %% [markdown]
+# Whether fix E also makes a better model is for notebook 11 to measure.
+#
+# ## Exercises
+#
+# **1.** Fix E drops the points' linear layer and their columns of the projection. How many
+# parameters does this notebook's trunk lose?
+
+# %% tags=["exercise"]
+my_lost_parameters = None
+
+# %% tags=["solution"]
+# Solution
+half = width // 2
+solution_1 = (3 * half + half) + half * width  # points' weight and bias; columns of project
+
+# %% tags=["check"]
+answer = solution_1 if my_lost_parameters is None else my_lost_parameters
+truth = count_parameters(untrained.network.trunk) - count_parameters(blind.network.trunk)
+assert answer == truth, f"points: 3 numbers in, {width // 2} out; project: {width // 2} columns fewer"
+print("not answered; the solution is" if my_lost_parameters is None else "right:", f"{answer:,}")
+
+# %% [markdown]
+# **2.** Take the position away from fix E's trunk: the waves are set to zero. How many *different*
+# tokens does it return for this protein, which has one chain?
+
+# %% tags=["exercise"]
+my_different_tokens = None
+
+# %% tags=["solution"]
+# Solution
+# Residues of one kind come in alike, hear the same and think the same: one token an amino acid.
+solution_2 = len(set(protein.sequence))
+
+# %% tags=["check"]
+answer = solution_2 if my_different_tokens is None else my_different_tokens
+twin = build(recipe.but(trunk_sees_points=False), seed).double().network.trunk.state_dict()
+orderless = trunk(twin, features, None, heads, with_position=False)["last norm"]
+truth = len(orderless[0].round(decimals=6).unique(dim=0))
+assert answer == truth, f"which residues of {protein.sequence} could the trunk still tell apart?"
+missing = sorted(set(AMINO_ACIDS) - set(protein.sequence))
+print("not answered; the solution is" if my_different_tokens is None else "right:",
+      f"{answer}; amino acids that do not occur here: {', '.join(missing) or 'none'}")
+
+# %%
+record("parameters of the trunk", here["whole trunk"])
+record("trunk's share of the full network's parameters", trunk_share)
+record("residue type's share of the difference between residues, untrained",
+       by_part["untrained"]["residue type"])
+record("residues listened to, first block, untrained", reach["untrained"])
+record("cosine of tokens at t = 49 and t = 0, untrained", moved["reads the points, untrained"])
+record("cosine of tokens at t = 49 and t = 0, trained", moved["reads the points, trained"])

@@ -1,0 +1,88 @@
+"""How the timestep reaches the network: one vector of the token's width for each t."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+from resfold_nb.model.layers import sinusoidal
+
+TIME_EMBEDDINGS = ("table", "sinusoidal", "log_snr", "none")
+
+
+def time_embedding(kind: str, width: int, log_snr: Tensor) -> nn.Module:
+    """A module (B,) timesteps -> (B, width) conditions.
+
+    Parameters
+    ----------
+    kind : "table", a learned vector for each t, as in the report's model; "sinusoidal", sines and
+        cosines of t through a small network (Ho et al. 2020; Peebles & Xie 2022); "log_snr",
+        random Fourier features of the clamped log-SNR; "none", zeros: t is withheld.
+    log_snr : (T,) of the schedule, clamped.
+
+    Raises ValueError for another kind.
+    """
+    if kind == "table":
+        return nn.Embedding(len(log_snr), width)
+    if kind == "sinusoidal":
+        return SinusoidalTime(width, len(log_snr))
+    if kind == "log_snr":
+        return FourierTime(width, log_snr)
+    if kind == "none":
+        return NoTime(width)
+    raise ValueError(f"time_embedding is {kind!r}; choose one of {', '.join(TIME_EMBEDDINGS)}")
+
+
+class SinusoidalTime(nn.Module):
+    """linear(silu(linear(sines and cosines of 1000 t / T))).
+
+    The factor brings t to the range 0 ... 1000 for which the wavelengths were made.
+    """
+
+    def __init__(self, width: int, timesteps: int) -> None:
+        super().__init__()
+        self.width, self.stretch = width, 1000 / timesteps
+        self.network = nn.Sequential(nn.Linear(width, width), nn.SiLU(), nn.Linear(width, width))
+
+    def forward(self, t: Tensor) -> Tensor:
+        """(B,) -> (B, width)."""
+        dtype = self.network[0].weight.dtype
+        return self.network(sinusoidal(t * self.stretch, self.width).to(dtype))
+
+
+class FourierTime(nn.Module):
+    """linear(cos(2 pi (frequency c + phase))) of c = log-SNR / 4, with fixed random numbers.
+
+    c is ln(noise / signal) / 2 up to its sign, of the size that Karras et al. 2022 (table 1) feed
+    their networks; the features are those of Algorithm 22 of AlphaFold 3.
+    """
+
+    frequency: Tensor
+    phase: Tensor
+    level: Tensor
+
+    def __init__(self, width: int, log_snr: Tensor) -> None:
+        super().__init__()
+        self.register_buffer("frequency", torch.randn(width))
+        self.register_buffer("phase", torch.rand(width))
+        self.register_buffer("level", (log_snr / 4).float(), persistent=False)
+        self.project = nn.Linear(width, width)
+
+    def forward(self, t: Tensor) -> Tensor:
+        """(B,) -> (B, width)."""
+        angle = self.level[t].unsqueeze(-1) * self.frequency + self.phase
+        return self.project(torch.cos(2 * math.pi * angle))
+
+
+class NoTime(nn.Module):
+    """The same zeros at every t."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.register_buffer("zeros", torch.zeros(1, width), persistent=False)
+
+    def forward(self, t: Tensor) -> Tensor:
+        """(B,) -> (B, width) zeros."""
+        return self.zeros.expand(len(t), -1)
