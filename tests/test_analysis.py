@@ -226,15 +226,55 @@ def test_what_was_not_recorded_is_said() -> None:
     assert analysis.median_range(np.array([1.0, 2.0, 4.0])) == "2.00 (1.00–4.00)"
 
 
-def test_the_committed_contrast_is_whole_and_belongs_to_the_recipes_of_today() -> None:
-    planned = plans.contrast("laptop")
-    recorded = analysis.recorded_runs("contrast")
+@pytest.mark.parametrize("name", plans.STUDIES)
+def test_a_committed_study_is_whole_and_belongs_to_the_recipes_of_today(name: str) -> None:
+    planned = plans.STUDIES[name]("laptop")
+    recorded = analysis.recorded_runs(name)
     assert {(c.recipe.hash, c.protein, str(c.seed)) for c in planned} == {
         (row["hash"], row["protein"], row["seed"]) for row in recorded
     }
     for cell in planned:
-        curve = analysis.recorded_curve("contrast", cell.recipe, cell.protein, 49)
+        curve = analysis.recorded_curve(name, cell.recipe, cell.protein, 49)
         assert cell.seed in curve.seeds and curve.steps[-1] == cell.recipe.steps
+
+
+@pytest.mark.parametrize("name", plans.PLANS)
+def test_runs_that_studies_share_were_recorded_alike(name: str) -> None:
+    """One run serves every study that plans it, so its numbers stand in each table alike."""
+    base = plans.variant("A", "rotated"), plans.TURNED[1]
+    first, here = (analysis.recorded_curve(study, *base, 25) for study in ("epsilon", name))
+    np.testing.assert_array_equal(first.rmse, here.rmse)
+
+
+@pytest.mark.parametrize("profile", ["ci", "laptop", "gpu"])
+def test_every_plan_can_be_made_and_no_two_variants_are_one(profile: str) -> None:
+    for name in plans.PLANS:
+        keys = [cell.key for cell in plans.planned(name, profile)]
+        assert len(keys) == len(set(keys)), name
+    with pytest.raises(ValueError, match="variant 'Z' is unknown"):
+        plans.variant("Z", "well_fed")
+
+
+def test_equal_calls_are_equal() -> None:
+    plain, rolled = (plans.variant(v, "well_fed") for v in ("A", "A + D, equal calls"))
+    assert rolled.network_calls == pytest.approx(plain.network_calls, rel=0.01)
+    assert rolled.steps < plain.steps
+
+
+def test_tables_say_what_was_recorded_and_what_was_not() -> None:
+    row, other = analysis.error_rows("epsilon", ["A", "A, log-SNR"], "one protein")
+    ends = analysis.variant_errors("epsilon", "A", "one protein")
+    assert ends.shape == (3, 50) and row["t = 25 (Å)"] == analysis.median_range(ends[:, 25])
+    assert set(other.values()) == {"one protein", "A, log-SNR", "not recorded"}
+    assert analysis.variant_errors("epsilon", "A, log-SNR", "one protein") is None
+    for study in ("epsilon", "no such study"):  # starved comes from the study before
+        assert len(analysis.variant_curve(study, "A", "starved", 49).seeds) == 5
+    cost, unknown = analysis.budget_rows("epsilon", ["A", "A, log-SNR"], "ten chains")
+    assert cost["draws a protein"] == "1,200" and float(cost["peak of a step (MB)"]) > 1
+    assert unknown["training (s)"] == "not recorded" and unknown["steps"] == "300"
+    found = analysis.variant_quantity("epsilon", "A", "one protein", "ddim, 10 calls, RMSD (Å)")
+    assert found.shape == (3,) and (found > 0).all()
+    assert analysis.variant_quantity("epsilon", "A", "one protein", "its colour") is None
 
 
 def test_steps_to_pass() -> None:

@@ -14,6 +14,7 @@ from resfold_nb.data import (
     Structure,
     load,
     make_batch,
+    residue_centroids,
     rmse,
     standard_deviation,
     training_set_scale,
@@ -170,3 +171,17 @@ def test_points_in_one_place_have_no_scale() -> None:
 def test_a_structure_must_be_of_one_piece(change: dict[str, object], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         replace(toy([1, 2, 3]), **change)
+
+
+def test_backbones_are_four_points_a_residue_about_the_same_centre() -> None:
+    structures = [load("1K61_C"), load("1WY3_A")]
+    batch = make_batch(structures, points="backbone", scale=10.0)
+    assert batch.points_per_residue == 4 and batch.x0.shape[1] == 4 * batch.mask.shape[1]
+    assert torch.equal(batch.point_mask[:, ::4], batch.mask)
+    centroids = residue_centroids(batch.x0, 4)
+    torch.testing.assert_close(centroids, make_batch(structures, scale=10.0).x0, atol=1e-6, rtol=0)
+    alone = make_batch(structures[0], points="backbone")
+    assert float(alone.x0.square().mean()) == pytest.approx(1, abs=1e-5)
+    assert training_set_scale("backbone") > training_set_scale()
+    with pytest.raises(ValueError, match="'sidechain'; choose one of"):
+        make_batch(structures, points="sidechain")

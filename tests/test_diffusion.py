@@ -160,6 +160,19 @@ def test_every_form_can_hold_the_denoiser_of_a_gaussian(form) -> None:
     torch.testing.assert_close(form.x0(x_t[1:], f, a, s), exact, rtol=1e-9, atol=1e-9)
 
 
+@pytest.mark.parametrize("form", EVERY_FORM, ids=lambda f: f.label)
+def test_every_form_can_hold_the_denoiser_of_a_point_mass(form) -> None:
+    """E[x0 | x_t] is the one x0 there is; no form can at t = 0 where c_out = 0 and no skip is."""
+    schedule, truth, x_t = linear(), points(1, 1), points(3)
+    a, s = schedule.at(torch.arange(50))
+    f = form.output_for(truth, x_t[1:], a[1:], s[1:])
+    torch.testing.assert_close(form.x0(x_t[1:], f, a[1:], s[1:]), truth.expand(49, -1, -1),
+                               rtol=1e-9, atol=1e-9)
+    at_zero = form.x0(truth, points(8, 1), a[:1], s[:1])
+    holds = bool(torch.allclose(at_zero, truth))  # whatever F says
+    assert holds == (form.name in ("residual", "eps", "v", "edm"))
+
+
 def exact_denoiser(x: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
     """Something to sample with that depends on x_t and t, with no network in it."""
     return torch.tanh(x) * (1 + t.view(-1, 1, 1) / 50)
@@ -202,12 +215,15 @@ def test_ddim_equals_diffusers(prediction: str, eta: float, calls: int) -> None:
         torch.testing.assert_close(ours.x[i + 1], x, rtol=0, atol=1e-5)
 
 
+@pytest.mark.parametrize("calls", [50, 25, 10, 5, 1])
 @pytest.mark.parametrize("prediction", ["sample", "epsilon", "v_prediction"])
-def test_ddpm_equals_diffusers(prediction: str) -> None:
-    scheduler, x = their_scheduler("ddpm", prediction, 50), points(11, 2)
-    noise = torch.stack([points(20 + i, 2) for i in range(49)])
-    ours = ddpm(exact_denoiser, linear(), x, noise=noise)
-    for i, t in enumerate(range(49, 0, -1)):
+def test_ddpm_equals_diffusers(prediction: str, calls: int) -> None:
+    scheduler, x = their_scheduler("ddpm", prediction, calls), points(11, 2)
+    visited = [int(t) for t in scheduler.timesteps if t >= 1]
+    noise = torch.stack([points(20 + i, 2) for i in range(len(visited))])
+    ours = ddpm(exact_denoiser, linear(), x, timesteps=visited, noise=noise)
+    # In a jump to t = -1 diffusers takes alpha_bar = 1 where we step to t = 0: the same.
+    for i, t in enumerate(visited):
         variance = scheduler._get_variance(t).clamp(min=0).sqrt()
         output = their_output(prediction, exact_denoiser(x, torch.tensor([t])), x, t)
         # The scheduler draws its own noise; seeding it and taking the mean apart from it is
@@ -215,7 +231,7 @@ def test_ddpm_equals_diffusers(prediction: str) -> None:
         state = torch.Generator().manual_seed(i)
         z = torch.randn(x.shape, generator=torch.Generator().manual_seed(i), dtype=x.dtype)
         x_next = scheduler.step(output, t, x, generator=state).prev_sample
-        x_next = x_next + (variance * (noise[i] - z) if t > 1 else 0)
+        x_next = x_next + (variance * (noise[i] - z) if t > 0 else 0)
         torch.testing.assert_close(ours.x[i + 1], x_next, rtol=0, atol=1e-5)
         x = ours.x[i + 1]
 

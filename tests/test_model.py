@@ -2,16 +2,37 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
+import torch.nn.functional as F
 from torch import nn
 
 from resfold_nb.data import load, make_batch
 from resfold_nb.diffusion import get_form, linear
-from resfold_nb.model import Features, NetworkSize, Predictor, ResFold, count_parameters
+from resfold_nb.model import (
+    AtomSize,
+    Features,
+    NetworkSize,
+    Predictor,
+    ResFold,
+    count_parameters,
+)
+from resfold_nb.model.atoms import KEYS, QUERIES, AtomBlock, WindowAttention
 from resfold_nb.model.layers import AdaLN, Attention, SwiGLU, TrunkBlock, sinusoidal
 
 SMALL = NetworkSize(width=32, trunk_layers=2, denoiser_blocks=2, heads=4)
+ATOM_SIZES = {reach: AtomSize(2, 16, 2, reach) for reach in ("none", "residue", "window")}
+SIZES = {
+    SMALL: "noisy trunk",
+    replace(SMALL, trunk_sees_points=False): "clean trunk",
+    replace(SMALL, atoms=AtomSize(blocks=0)): "twelve numbers",
+    **{replace(SMALL, atoms=size): f"atoms, {reach}" for reach, size in ATOM_SIZES.items()},
+    replace(SMALL, atoms=AtomSize(2, 16, 2, skips=False)): "atoms, no skips",
+    **{replace(SMALL, time_embedding=kind): f"time: {kind}"
+       for kind in ("sinusoidal", "log_snr", "none")},
+}
 
 
 def network(size: NetworkSize = SMALL, seed: int = 0) -> ResFold:
@@ -83,23 +104,23 @@ def test_heads_must_divide_the_width() -> None:
 
 
 @pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float32, 1e-5), (torch.float64, 1e-10)])
-@pytest.mark.parametrize("sees", [True, False])
+@pytest.mark.parametrize("size", SIZES, ids=SIZES.__getitem__)
 def test_padding_and_batching_change_nothing(dtype: torch.dtype, tolerance: float,
-                                             sees: bool) -> None:
+                                             size: NetworkSize) -> None:
     structures = [load(i) for i in ("1K61_C", "1R69_A", "1HZ6_A")]
-    net = network(NetworkSize(32, 2, 2, 4, trunk_sees_points=sees)).to(dtype)
-    batch = make_batch(structures).to(dtype=dtype)
+    net, points = network(size).to(dtype), size.point_set
+    batch = make_batch(structures, points=points).to(dtype=dtype)
     t = torch.tensor([1, 25, 49])
     with torch.no_grad():
         together = net(batch.x0, t, Features.of(batch))
         for order in ([0, 1, 2], [2, 0, 1]):
-            shuffled = make_batch([structures[i] for i in order]).to(dtype=dtype)
+            shuffled = make_batch([structures[i] for i in order], points=points).to(dtype=dtype)
             mixed = net(shuffled.x0, t[order], Features.of(shuffled))
             for place, i in enumerate(order):
-                alone = make_batch(structures[i]).to(dtype=dtype)
+                alone = make_batch(structures[i], points=points).to(dtype=dtype)
                 expected = net(alone.x0, t[i : i + 1], Features.of(alone))[0]
                 for output in (mixed[place], together[i]):
-                    got = output[: len(structures[i])]
+                    got = output[: len(expected)]
                     torch.testing.assert_close(got, expected, rtol=0, atol=tolerance)
 
 
@@ -153,3 +174,100 @@ def test_more_than_two_chains_are_refused() -> None:
     three.chain[0, 0] = 2
     with pytest.raises(ValueError, match="at most 2 chains"):
         Features.of(three)
+
+
+def test_windows_equal_dense_attention_with_their_mask() -> None:
+    """32 queries see the 128 atoms around them; 150 atoms make windows that overhang both ends."""
+    torch.manual_seed(0)
+    layer, x = WindowAttention(16, 2), torch.randn(2, 150, 16)
+    mask = torch.arange(150).expand(2, 150) < torch.tensor([[150], [90]])
+    window, key = torch.arange(150).unsqueeze(1) // QUERIES, torch.arange(150)
+    start = window * QUERIES - (KEYS - QUERIES) // 2
+    near = (key >= start) & (key < start + KEYS)
+    q, k, v = (layer.split(p(x)) for p in (layer.query, layer.key, layer.value))
+    seen = near & mask[:, None, None, :]
+    dense = F.scaled_dot_product_attention(q, k, v, attn_mask=seen)
+    expected = layer.out(dense.transpose(1, 2).flatten(-2))
+    torch.testing.assert_close(layer(x, mask)[mask], expected[mask], rtol=1e-5, atol=1e-6)
+    assert torch.isfinite(layer(x, mask)).all()
+
+
+@pytest.mark.parametrize(("reach", "farthest"), [("none", 0), ("residue", 0), ("window", 20)])
+def test_how_far_an_atom_sees(reach: str, farthest: int) -> None:
+    """Moving one residue's atom changes what is within reach and nothing else."""
+    torch.manual_seed(0)
+    block, x = AtomBlock(AtomSize(1, 16, 2, reach)).eval(), torch.randn(1, 60, 4, 16)
+    moved = x.clone()
+    moved[0, 30, 2] += torch.randn(16)  # a shift of all channels alike would be normed away
+    changed = (block(moved, None) - block(x, None)).abs().amax((0, 3)) > 1e-7
+    residues = changed.any(1).nonzero().squeeze(1)
+    assert int((residues - 30).abs().max()) <= farthest
+    assert changed[30].sum() == (1 if reach == "none" else 4)
+    assert reach != "window" or len(residues) > 8
+
+
+def test_skips_carry_what_a_token_forgets() -> None:
+    """Without skips and without names, the atoms of a residue come out at one place."""
+    for skips in (True, False):
+        net = network(replace(SMALL, atoms=AtomSize(2, 16, 2, skips=skips)))
+        with torch.no_grad():
+            net.denoiser.decoder.name.zero_()
+        batch = make_batch(load("1K61_C"), points="backbone")
+        atoms = net(batch.x0, torch.tensor([5]), Features.of(batch)).unflatten(1, (-1, 4))
+        spread = float((atoms - atoms.mean(2, keepdim=True)).detach().abs().max())
+        assert (spread > 1e-2) == skips
+
+
+def test_the_decoder_takes_skips_last_block_first() -> None:
+    net = network(replace(SMALL, atoms=AtomSize(2, 16, 2)))
+    decoder, tokens = net.denoiser.decoder, torch.randn(1, 9, 32)
+    skips = [torch.randn(1, 9, 4, 16) for _ in range(2)]
+    atoms = decoder.from_token(tokens).unsqueeze(2) + decoder.name
+    for block, skip in ((decoder.blocks[0], skips[1]), (decoder.blocks[1], skips[0])):
+        atoms = block(atoms + skip, None)
+    expected = decoder.head(decoder.norm(atoms)).flatten(1, 2)
+    torch.testing.assert_close(decoder(tokens, skips, None), expected)
+
+
+def test_a_blind_network_gives_one_answer() -> None:
+    net = network(replace(SMALL, trunk_sees_points=False, denoiser_sees_points=False,
+                          time_embedding="none"))
+    batch = make_batch(load("1K61_C"))
+    t = torch.tensor([1, 25, 49])
+    output = net(torch.randn(3, *batch.x0.shape[1:]), t, Features.of(batch))
+    assert torch.equal(output[0], output[1]) and torch.equal(output[0], output[2])
+    assert not torch.equal(network()(batch.x0, t[:1], Features.of(batch)),
+                           network()(batch.x0, t[1:2], Features.of(batch)))
+
+
+def test_a_log_snr_embedding_sees_the_schedule_and_not_the_number_of_the_timestep() -> None:
+    """Two schedules that agree in log-SNR at t = 3 and 7 get one vector there."""
+    size = replace(SMALL, time_embedding="log_snr")
+    level = torch.linspace(5, -5, 50, dtype=torch.float64)
+    other = level.clone()
+    other[7], other[3] = level[3], level[7]
+    times = []
+    for table in (level, other):
+        torch.manual_seed(0)
+        times.append(ResFold(size, table).denoiser.time)
+    torch.testing.assert_close(times[0](torch.tensor([3, 7])), times[1](torch.tensor([7, 3])))
+
+
+@pytest.mark.parametrize(("changes", "message"), [
+    ({"time_embedding": "clock"}, "time_embedding is 'clock'.*table"),
+    ({"atoms": AtomSize(), "denoiser_sees_points": False}, "atom encoder reads"),
+])
+def test_networks_that_cannot_be_built_are_refused(changes: dict, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        replace(SMALL, **changes)
+    with pytest.raises(ValueError, match="reach is 'far'"):
+        AtomSize(reach="far")
+    with pytest.raises(ValueError, match="0 or more"):
+        AtomSize(blocks=-1)
+
+
+def test_zero_initialised_output_of_atoms_starts_at_zero() -> None:
+    batch = make_batch(load("1R69_A"), points="backbone")
+    for blocks in (0, 1):
+        net = network(replace(SMALL, atoms=AtomSize(blocks), zero_init_output=True))
+        assert not net(batch.x0, torch.tensor([25]), Features.of(batch)).any()

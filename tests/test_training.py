@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 import json
+import random
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import roma
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from resfold_nb.data import load, make_batch
-from resfold_nb.model import Features, NetworkSize
+from resfold_nb.diffusion import FORMS, ddpm
+from resfold_nb.model import AtomSize, Features, NetworkSize
+from resfold_nb.model.time import TIME_EMBEDDINGS
 from resfold_nb.training import (
+    Curriculum,
     Draw,
     Recipe,
+    Rollout,
     build,
     draw,
     learning_rate,
@@ -21,6 +29,7 @@ from resfold_nb.training import (
     mean_squared_error,
     named_recipe,
     pair_distance_error,
+    roll_out,
     save_checkpoint,
     train,
     training_loss,
@@ -208,3 +217,126 @@ def test_damaged_and_foreign_checkpoints_are_refused(tmp_path: Path) -> None:
             load_checkpoint(tmp_path / f"{name}.safetensors")
     with pytest.raises(FileNotFoundError, match="no checkpoint at"):
         load_checkpoint(tmp_path / "none.safetensors")
+
+
+def rolled(**changes: object) -> Recipe:
+    return TINY.but(form="x0", rollout=Rollout(**{"calls": 3, "share": 1.0} | changes))
+
+
+def rollout_of(recipe: Recipe) -> tuple[torch.Tensor, list[torch.Tensor]]:
+    """The last prediction of a rollout from fixed noise, and the gradient of its sum."""
+    predictor, generator = build(recipe), torch.Generator().manual_seed(5)
+
+    def noise() -> torch.Tensor:
+        return torch.randn(2, 60, 3, generator=generator)
+
+    x0_pred = roll_out(recipe, predictor, Features.of(BATCH), noise(), 3, noise)
+    x0_pred.square().sum().backward()
+    return x0_pred.detach(), [p.grad for p in predictor.parameters() if p.grad is not None]
+
+
+@pytest.mark.parametrize("sees", [True, False])
+def test_a_rollout_is_the_samplers_first_steps(sees: bool) -> None:
+    recipe = rolled().but(trunk_sees_points=sees)
+    predictor, features = build(recipe), Features.of(BATCH)
+    generator = torch.Generator().manual_seed(5)
+    start = torch.randn(2, 60, 3, generator=generator)
+    noise = torch.stack([torch.randn(2, 60, 3, generator=generator) for _ in range(49)])
+    sampled = ddpm(predictor.denoiser_for(features), predictor.schedule, start, noise=noise)
+    torch.testing.assert_close(rollout_of(recipe)[0], sampled.x0_pred[2], rtol=1e-5, atol=1e-5)
+
+
+def test_checkpointing_changes_memory_and_nothing_else() -> None:
+    (plain, first), (again, second) = (rollout_of(rolled(checkpoint=c)) for c in (False, True))
+    torch.testing.assert_close(plain, again)
+    torch.testing.assert_close(first, second)
+
+
+def test_a_stopped_gradient_is_that_of_the_last_call_alone() -> None:
+    through, stopped = rollout_of(rolled()), rollout_of(rolled(through=False))
+    torch.testing.assert_close(through[0], stopped[0])
+    assert not all(torch.allclose(a, b, rtol=1e-3) for a, b in zip(through[1], stopped[1]))
+    recipe = rolled(through=False)
+    predictor, features = build(recipe), Features.of(BATCH)
+    generator = torch.Generator().manual_seed(5)
+    start = torch.randn(2, 60, 3, generator=generator)
+    noise = torch.stack([torch.randn(2, 60, 3, generator=generator) for _ in range(49)])
+    reached = ddpm(predictor.denoiser_for(features), predictor.schedule, start, noise=noise).x[2]
+    predictor(reached, torch.full((2,), 47), features).square().sum().backward()
+    last = [p.grad for p in predictor.parameters() if p.grad is not None]
+    torch.testing.assert_close(stopped[1], last, rtol=1e-3, atol=1e-4)
+
+
+def test_rollouts_fall_on_their_share_of_the_steps_and_have_their_lengths() -> None:
+    for share, expected in ((1.0, 100), (0.5, 50), (0.25, 25)):
+        assert sum(Rollout(share=share).falls_on(s) for s in range(1, 101)) == expected
+    dice = random.Random(0)
+    lengths = [Rollout(10, random=True).length(dice) for _ in range(500)]
+    assert set(lengths) == set(range(1, 11)) and Rollout(4).length(dice) == 4
+    recipe = TINY.but(steps=100, noise_levels=2)
+    assert recipe.network_calls == 200
+    assert recipe.but(rollout=Rollout(5, share=0.25)).network_calls == 400
+    assert recipe.but(rollout=Rollout(9, random=True, share=1.0)).network_calls == 1000
+
+
+def test_a_curriculum_opens_the_range_of_timesteps_step_by_step() -> None:
+    for kind in ("linear", "cosine"):
+        plan = Curriculum(kind, 0.5)
+        ends = [plan.timesteps(step, 100, 1, 50) for step in range(1, 101)]
+        assert ends == sorted(ends) and ends[0] == 2 and set(ends[49:]) == {50}
+    assert Curriculum("linear", 0.5).timesteps(25, 100, 0, 50) == 25
+    recipe = TINY.but(curriculum=Curriculum(), steps=100, noise_levels=400)
+    features, generator = Features.of(BATCH), torch.Generator().manual_seed(0)
+    for step, end in ((1, 1), (25, 25), (50, 50)):
+        assert int(draw(recipe, BATCH, features, generator, step).t.max()) == end - 1
+
+
+def test_turned_draws_are_the_protein_turned() -> None:
+    recipe = TINY.but(rotate=True, noise_levels=5)
+    drawn = draw(recipe, BATCH, Features.of(BATCH), torch.Generator().manual_seed(0))
+    moved = (drawn.x0 - BATCH.x0).abs().amax((1, 2))
+    assert float(moved.min()) > 0.1
+    gram = drawn.x0 @ drawn.x0.transpose(1, 2)
+    torch.testing.assert_close(gram, (BATCH.x0 @ BATCH.x0.mT).expand_as(gram), atol=1e-4, rtol=1e-4)
+    same = draw(TINY.but(noise_levels=5), BATCH, Features.of(BATCH),
+                torch.Generator().manual_seed(0))
+    assert torch.equal(same.t, drawn.t) and torch.equal(same.eps, drawn.eps)
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.sampled_from(list(FORMS)), st.booleans(), st.sampled_from([None, 0, 1]),
+       st.sampled_from([None, Rollout(2, share=0.5), Rollout(3, True, 1.0, checkpoint=True)]),
+       st.sampled_from([None, Curriculum("cosine")]), st.sampled_from(TIME_EMBEDDINGS),
+       st.booleans(), st.booleans())
+def test_fixes_combine(form: str, sees: bool, atoms: int | None, rollout: Rollout | None,
+                       curriculum: Curriculum | None, time: str, rotate: bool,
+                       superposed: bool) -> None:
+    size = None if atoms is None else AtomSize(atoms, 8, 2)
+    recipe = TINY.but(form=form, trunk_sees_points=sees, atoms=size, rollout=rollout, steps=3,
+                      curriculum=curriculum, time_embedding=time, rotate=rotate,
+                      superposed=superposed)
+    assert Recipe.from_dict(json.loads(json.dumps(recipe.as_dict()))) == recipe
+    batch = make_batch([load("1K61_C"), load("1WY3_A")], points=recipe.size.point_set)
+    first, again = ([float(s.loss) for s in train(recipe, batch)][1:] for _ in range(2))
+    assert first == again and all(loss == loss for loss in first)
+
+
+def test_young_fields_count_in_the_hash_when_they_are_used() -> None:
+    """The names of results that were recorded before the fields existed."""
+    assert named_recipe("well_fed").hash == "e1435c794f9f"
+    used = [{"rotate": True}, {"rollout": Rollout()}, {"curriculum": Curriculum()},
+            {"time_embedding": "none"}, {"atoms": AtomSize()}, {"atoms": AtomSize(skips=False)},
+            {"denoiser_sees_points": False}]
+    assert len({TINY.but(**c).hash for c in used} | {TINY.hash}) == len(used) + 1
+
+
+@pytest.mark.parametrize(("make", "message"), [
+    (lambda: Rollout(0), "at least one call"),
+    (lambda: Rollout(share=0.0), "share lies above 0"),
+    (lambda: Curriculum("step"), "'step'; choose one of linear, cosine"),
+    (lambda: Curriculum(share=2.0), "share lies above 0"),
+    (lambda: TINY.but(rollout=Rollout(50)), "does not fit T = 50"),
+])
+def test_impossible_rollouts_and_curricula_are_refused(make: Callable, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        make()

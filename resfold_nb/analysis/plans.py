@@ -127,9 +127,9 @@ PLANS: dict[str, Plan] = {
                 "A, 4 atoms, windows + skips", "broken, 4 atoms",
                 "broken, 4 atoms, attention + skips"), (ONE,)),
               (("A, blind to x_t and t",), (ONE, TURNED, TEN))),
-    "time": (BASE, (("A, no t", "A, linear curriculum"), (ONE, TURNED, TEN)), (("broken, no t",), (ONE,)),
+    "time": (BASE, (("A, no t", "A, linear curriculum"), (ONE, TURNED, TEN)),
              (("A, sinusoidal t", "A, log-SNR", "A, cosine curriculum"), (ONE, TURNED)),
-             (("broken, linear curriculum",), (ONE,)),
+             (("broken, no t", "broken, linear curriculum"), (ONE,)),
              (("path 2: B + E", "path 3: B + E + D + curriculum"), (ONE, TURNED)),
              (("A, blind to x_t and t",), (ONE, TURNED, TEN))),
 }

@@ -70,15 +70,17 @@ def recorded_quantity(study: str, recipe: Recipe, protein: str, quantity: str
 
 
 def recorded_budget(study: str, recipe: Recipe, protein: str) -> dict[str, float] | None:
-    """What a run cost: parameters, steps, calls, megabytes, seconds (medians over seeds).
+    """What a run cost: parameters, steps, calls, teraflop, megabytes, seconds (medians).
 
-    "calls" are network calls for each protein; "megabytes" the peak of one training step. None if
-    not recorded.
+    "calls" are network calls for each protein; operations and memory are those of
+    `analysis.cost`; seconds are those of a machine that did other work too. None if not recorded.
     """
     key = (recipe.hash, protein)
     rows = [row for row in recorded_runs(study) if (row["hash"], row["protein"]) == key]
-    names = ("parameters", "steps", "calls", "megabytes", "seconds")
-    return {k: float(np.median([float(row[k]) for row in rows])) for k in names} if rows else None
+    names = ("parameters", "steps", "calls", "teraflop", "megabytes", "seconds")
+    if not rows or names[3] not in rows[0]:
+        return None
+    return {k: float(np.median([float(row[k]) for row in rows])) for k in names}
 
 
 def recorded_runs(study: str) -> list[dict[str, str]]:

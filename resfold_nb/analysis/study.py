@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import csv
-import dataclasses
 import gzip
 import io
 import itertools
@@ -26,19 +25,19 @@ from typing import Any
 
 import torch
 
-from resfold_nb.analysis.memory import peak_memory
+from resfold_nb.analysis.cost import Cost, training_cost
 from resfold_nb.analysis.plans import STUDIES, Cell
 from resfold_nb.analysis.quantities import quantities
 from resfold_nb.analysis.run import Run, marks_for, run
 from resfold_nb.analysis.settings import TEN_CHAINS, batch_for
-from resfold_nb.data import Batch
 from resfold_nb.model import count_parameters
-from resfold_nb.training import best_device, train
+from resfold_nb.training import best_device
 from resfold_nb.training.recipes import PROFILES
 
 TABLE_FIELDS = ("recipe", "form", "hash", "protein", "seed", "step", "t", "rmse", "rmsd")
 RUN_FIELDS = ("recipe", "form", "hash", "protein", "seed", "profile", "steps", "noise_levels",
-              "parameters", "calls", "megabytes", "seconds", "device", "threads", "torch", "python", "machine")
+              "parameters", "calls", "teraflop", "megabytes", "seconds", "device", "threads", "torch",
+              "python", "machine")
 QUANTITY_FIELDS = ("recipe", "form", "hash", "protein", "seed", "quantity", "value")
 
 
@@ -119,7 +118,7 @@ def run_cell(cell: Cell, store: Path, device: str) -> None:
     draws, copies = (1, 1) if cell.protein == TEN_CHAINS else (2, 4)  # of each protein
     finished = run(cell.recipe, batch, cell.seed, device=device, draws=draws, copies=copies,
                    marks=marks_for(cell.recipe.steps, 14 if cell.protein != TEN_CHAINS else 8))
-    about = _about(cell, finished, device, _step_memory(cell, batch))
+    about = _about(cell, finished, device, training_cost(cell.recipe, batch))
     result = {"about": about, "recipe": cell.recipe.as_dict(), "rows": list(_rows(finished)),
               "quantities": quantities(finished, batch, copies)}
     path = store / f"{cell.key}.json"
@@ -142,24 +141,12 @@ def read_result(store: Path, cell: Cell) -> dict[str, Any] | None:
         return None
 
 
-def _step_memory(cell: Cell, batch: Batch) -> float:
-    """Megabytes that the first step with everything in it holds at its peak, on the CPU."""
-    recipe, first = cell.recipe, 1
-    if recipe.rollout is not None:
-        longest = dataclasses.replace(recipe.rollout, random=False)
-        recipe = recipe.but(rollout=longest)
-        first = next(step for step in itertools.count(1) if longest.falls_on(step))
-    states = train(recipe, batch, cell.seed)
-    for _ in range(first):
-        next(states)
-    return peak_memory(lambda: next(states)) / 1e6
-
-
-def _about(cell: Cell, finished: Run, device: str, megabytes: float) -> dict[str, Any]:
+def _about(cell: Cell, finished: Run, device: str, cost: Cost) -> dict[str, Any]:
     recipe = cell.recipe
     values = (recipe.name, recipe.form, recipe.hash, cell.protein, cell.seed, cell.profile,
               recipe.steps, recipe.noise_levels,
-              count_parameters(finished.predictor), recipe.network_calls, round(megabytes, 2),
+              count_parameters(finished.predictor), recipe.network_calls,
+              round(cost.teraflop, 4), round(cost.megabytes, 2),
               round(finished.train_seconds, 2), device, torch.get_num_threads(),
               torch.__version__, platform.python_version(), platform.machine())
     return dict(zip(RUN_FIELDS, values, strict=True))

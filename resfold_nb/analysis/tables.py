@@ -61,7 +61,7 @@ def error_rows(study: str, names: Sequence[str], setting: str) -> list[dict[str,
 
 
 def budget_rows(study: str, names: Sequence[str], setting: str) -> list[dict[str, str]]:
-    """A row a variant: what a run of it cost."""
+    """A row a variant: what a run of it cost; seconds on a shared machine are indicative."""
     rows = []
     recipe_name, protein = SETTINGS[setting]
     for name in names:
@@ -70,10 +70,11 @@ def budget_rows(study: str, names: Sequence[str], setting: str) -> list[dict[str
         shown = {"setting": setting, "variant": name, "steps": f"{recipe.steps:,}",
                  "draws a protein": f"{recipe.steps * recipe.noise_levels:,}",
                  "network calls a protein": f"{recipe.network_calls:,}"}
-        measured = {k: "not recorded" for k in ("parameters", "peak of a step (MB)",
-                                                "training (s)")}
+        measured = dict.fromkeys(("parameters", "TFLOP", "peak of a step (MB)", "training (s)"),
+                                 "not recorded")
         if cost:
             measured = {"parameters": f"{cost['parameters']:,.0f}",
+                        "TFLOP": f"{cost['teraflop']:.2f}",
                         "peak of a step (MB)": f"{cost['megabytes']:.1f}",
                         "training (s)": f"{cost['seconds']:.0f}"}
         rows.append(shown | measured)
