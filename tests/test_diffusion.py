@@ -222,7 +222,7 @@ def test_ddpm_equals_diffusers(prediction: str, calls: int) -> None:
     visited = [int(t) for t in scheduler.timesteps if t >= 1]
     noise = torch.stack([points(20 + i, 2) for i in range(len(visited))])
     ours = ddpm(exact_denoiser, linear(), x, timesteps=visited, noise=noise)
-    # In a jump to t = -1 diffusers takes alpha_bar = 1 where we step to t = 0: the same.
+    # Where diffusers jumps to t = -1, with alpha_bar = 1, we step to t = 0: the same.
     for i, t in enumerate(visited):
         variance = scheduler._get_variance(t).clamp(min=0).sqrt()
         output = their_output(prediction, exact_denoiser(x, torch.tensor([t])), x, t)

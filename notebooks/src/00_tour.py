@@ -194,14 +194,22 @@ show.say("This is the laptop size on a CPU, in every profile. Full size (profile
 # |---|---|
 # | [01 Proteins as points](01_proteins_as_points.ipynb) | from a PDB entry to normalised centroids |
 # | [02 The forward process](02_forward_process.ipynb) | schedules, SNR, scrubbing the noise |
+# | [03 The trunk](03_trunk.ipynb) | residue type, position and points become tokens, by hand |
+# | [04 The denoiser](04_denoiser.ipynb) | time, gates and the coordinate head, by hand |
+# | [05 Training and sampling](05_training_and_sampling.ipynb) | the loop, DDPM and DDIM, by hand |
 # | [06 The broken residual](06_broken_residual.ipynb) | the failure, its gradients, three recipes |
 # | [07 Fix A](07_fix_a_direct_x0.ipynb) | direct x0, and which of its two changes matters |
+# | [08 Fix B](08_fix_b_epsilon.ipynb) | predict the noise |
+# | [09 Fix C](09_fix_c_velocity.ipynb) | predict the velocity; few steps; any orientation |
+# | [10 Fix D](10_fix_d_rollout.ipynb) | train on rollouts |
+# | [11 Fix E](11_fix_e_clean_trunk.ipynb) | a trunk that does not see the noisy points |
+# | [12 AF3-style atoms](12_af3_style_atoms.ipynb) | four atoms a residue, and what AlphaFold 3 does |
+# | [13 Time and curriculum](13_time_and_curriculum.ipynb) | is the timestep signal weak? the report's path |
 #
 # ## What comes next
 #
-# In preparation: 03 to 05 build trunk, denoiser and loop by hand; 08 to 13 take the other fixes,
-# the AF3-style atoms and time; 14 puts every form on one map; 15 trains on a hundred proteins; 16
-# judges each statement above.
+# In preparation: 14 puts every form on one map; 15 trains on a hundred proteins; 16 judges each
+# statement above.
 #
 # ## Exercises
 #

@@ -113,7 +113,6 @@ goal("lookup against one-hot product", float((looked_up - one_hot @ table).abs()
 def draw(matrices, title, alt, x="channel", y="residue, from 0", value="value", diverging=True, **more):
     """Matrices side by side, by heading."""
     fig = show.heatmaps(matrices, title=title, x=x, y=y, value=value, diverging=diverging, **more)
-    fig.update_layout(coloraxis_colorbar_title_side="top", margin_t=90)
     show.figure(fig, alt)
 
 

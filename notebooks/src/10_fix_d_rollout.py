@@ -446,6 +446,10 @@ show.table(rows, "Recorded, random rotations: RMSD of samples by the sampler's n
 
 # %% [markdown]
 # ## What it buys, and what it costs
+#
+# Read *equal steps* with care. A + D calls the network more often there, but a quarter of its steps
+# are rollouts, so that at most t it sees only three quarters of A's ordinary draws. A with three
+# quarters of the steps was not run.
 
 # %%
 MANY = {"one protein": (BLIND, "broken", "A", "A + D", "A + D, equal calls", "A + D, stopped gradient",
@@ -552,7 +556,9 @@ for budget, note in (("equal steps", "A + D makes twice the network calls"),
 # A sample *is* the prediction at t = 1 on the model's own trajectory. Beside it stands the prediction
 # at t = 1 on the noised truth. Sample over single step, both after superposition: above one, errors
 # compound. Only where that factor is well above one has a cure for R6 something to do; does D do it?
-# The rule, fixed here: errors compound where the factor is above 1.1 in every seed.
+# The rule, fixed here: errors compound where the factor is above 1.1 in every seed. (Under rotations
+# the factor holds one thing more: the noised truth at t = 1 shows the orientation; a sampler has to
+# settle on one.)
 
 # %%
 def compounding(name, setting):

@@ -61,11 +61,10 @@ def _rows(points: Tensor, mask: Tensor) -> Tensor:
 
 def _score(inputs: Tensor, truth: Tensor, half: Tensor) -> float:
     """R^2 on the rows outside `half` of a ridge regression on those inside."""
-    x, y = inputs.double(), truth.double()
+    x, y, half = inputs.cpu().double(), truth.cpu().double(), half.cpu()  # MPS has no float64
     mean, deviation = x[half].mean(0), x[half].std(0) + 1e-9
     x = torch.cat(((x - mean) / deviation, torch.ones_like(x[:, :1])), dim=1)
-    gram = x[half].T @ x[half] + RIDGE * half.sum() * torch.eye(x.shape[1], dtype=x.dtype,
-                                                                device=x.device)
+    gram = x[half].T @ x[half] + RIDGE * half.sum() * torch.eye(x.shape[1], dtype=x.dtype)
     weights = torch.linalg.solve(gram, x[half].T @ y[half])
     rest = ~half
     return float(1 - (x[rest] @ weights - y[rest]).square().sum() / y[rest].square().sum())

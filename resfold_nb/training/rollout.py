@@ -2,8 +2,7 @@
 
 A rollout starts from pure noise at t = T - 1, walks K - 1 DDPM steps down by the model's own
 predictions, and takes the error of the K-th prediction, at t = T - K. AlphaFold 3's mini-rollout
-is another thing: it sends no gradient into the denoiser (Abramson et al. 2024, supplement,
-section 4.1 and figure 2).
+is another thing: it sends no gradient into the denoiser (Abramson et al. 2024, figure 2c).
 """
 
 from __future__ import annotations
