@@ -57,6 +57,20 @@ MUTATIONS = (
         "        optimiser.step()\n",
         "",
     ),
+    Mutation(
+        "epsilon without its division by a",
+        "08_fix_b_epsilon",
+        "diffusion/parameterisation.py",
+        "1/a,   lambda a, s: -s/a, ",
+        "1/a,   lambda a, s: -s, ",
+    ),
+    Mutation(
+        "a rollout one timestep off",
+        "10_fix_d_rollout",
+        "training/rollout.py",
+        "t = predictor.schedule.timesteps - 1 - call",
+        "t = predictor.schedule.timesteps - 2 - call",
+    ),
 )
 
 

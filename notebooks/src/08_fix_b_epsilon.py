@@ -114,8 +114,8 @@ goal("timesteps of 50 where the 1e-4 guard acts", acts, "==", 0)
 ratio = (s / a) ** 2
 weights = {"seen from F: weight of |F − ε|²": {"report's loss (F space)": np.ones(T),
                                                "x0-space loss": ratio},
-           "seen from x0: weight of |x0_pred − x0|²": {"report's loss (F space)": np.r_[np.nan, 1 / ratio[1:]],
-                                                 "x0-space loss": np.ones(T)}}
+           "seen from x0: weight of |x0_pred − x0|²": {
+               "report's loss (F space)": np.r_[np.nan, 1 / ratio[1:]], "x0-space loss": np.ones(T)}}
 looks = {"report's loss (F space)": (show.PALETTE["eps"], "solid"),
          "x0-space loss": (show.PALETTE["scaled_no_skip"], "dash")}
 groups = {head: [show.Line(name, t, w, *looks[name]) for name, w in pair.items()]
@@ -322,14 +322,18 @@ def span(values):
     return values[1:].max() / values[1:].min()
 
 
-untrained = {f: build(recipe.but(form=f), seed, session.device) for f in runs}
-gradients = {}
-for when, models in (("untrained", untrained), ("trained", {f: r.predictor for f, r in runs.items()})):
-    found = {label[f]: analysis.gradient_by_timestep(models[f], batch, draws=2).at_f for f in ("residual", "x0")}
-    found[label["eps"]] = 2 * np.sqrt(3 * squared_errors(models["eps"], draws=4)[0])
-    if when == "untrained":
-        found["B, x0-space loss"] = analysis.gradient_by_timestep(models["eps"], batch, draws=2).at_f
-    gradients[when] = found
+def at_f(predictor):
+    return analysis.gradient_by_timestep(predictor, batch, draws=2).at_f
+
+
+moments = {"untrained": {f: build(recipe.but(form=f), seed, session.device) for f in runs},
+           "trained": {f: r.predictor for f, r in runs.items()}}
+gradients = {when: {label["residual"]: at_f(models["residual"]), label["x0"]: at_f(models["x0"]),
+                    label["eps"]: 2 * np.sqrt(3 * squared_errors(models["eps"], draws=4)[0])}
+             for when, models in moments.items()}
+gradients["untrained"]["B, x0-space loss"] = at_f(moments["untrained"]["eps"])
+
+# %%
 style = {label[f]: (show.PALETTE[f], DASH[f]) for f in runs}
 style["B, x0-space loss"] = (show.PALETTE["scaled_no_skip"], "dash")
 groups = {when: [show.Line(name, t, g, *style[name]) for name, g in found.items()]
@@ -437,12 +441,11 @@ fig = show.panels(groups, log_y=True, goal=1.0, x="timestep t (the sampler walks
 show.figure(fig, "Error of the predicted clean points by timestep: for noised true points, and along "
                  f"sampling from pure noise, mean of 4 samples, for three forms, live, seed {seed}. The "
                  "sample is the prediction at t = 1, at the left end; the dotted line is 1 Å.")
-gain = {w: forgiven["eps"]["never"] - forgiven["eps"][w] for w in ORACLES}
-show.say(f"Fix B's single-step error at t = 49 is **{wrong:.1f} Å**, its samples' "
-         f"**{forgiven['eps']['never']:.2f} Å**. An oracle at t = 49 takes {gain['at t = 49']:.3f} Å off "
-         f"the samples' error, one at t ≥ 25 {gain['at t ≥ 25']:.3f} Å, one at t ≥ 2 "
-         f"{gain['at t ≥ 2']:.3f} Å. For the broken form the last takes off "
-         f"{forgiven['residual']['never'] - forgiven['residual']['at t ≥ 2']:.3f} Å.")
+mine = forgiven["eps"]
+show.say(f"Fix B's single-step error at t = 49 is **{wrong:.1f} Å**; its samples err by "
+         f"**{mine['never']:.2f} Å**, with an oracle at t = 49 by {mine['at t = 49']:.2f} Å, at t ≥ 25 by "
+         f"{mine['at t ≥ 25']:.2f} Å, at t ≥ 2 by {mine['at t ≥ 2']:.2f} Å. The broken form's go from "
+         f"{forgiven['residual']['never']:.2f} to {forgiven['residual']['at t ≥ 2']:.2f} Å with the last.")
 
 # %% [markdown]
 # ## A clamp that may act
@@ -666,21 +669,22 @@ worst = [r["setting"] for r in takeaways if r["highest, t = 49"] == NAMES[3]]
 near = [r["setting"] for r in takeaways if float(r["report's B over A, sampled"]) <= 1.1]
 helped = [r["setting"] for r in takeaways if float(r["x0-space B over report's B, sampled"]) > 1]
 above = [r["setting"] for r in takeaways if float(r["report's B over A, t = 49"]) > 1]
+said = []
 for text, found in (("At t = 49 fix B with the report's loss errs more than fix A in", above),
                     ("At t = 49 it has the highest error of all four variants in", worst),
                     ("Its *samples* are within a tenth of fix A's, or better, in", near),
                     ("The report's loss gives better samples than the x0-space loss in", helped)):
-    if takeaways:
-        show.say(f"- {text} **{len(found)} of {len(takeaways)}** settings: {', '.join(found) or 'none'}.")
+    said.append(f"- {text} **{len(found)} of {len(takeaways)}** settings: {', '.join(found) or 'none'}.")
 lead = []
 for setting in (x for x in analysis.SETTINGS if x != "starved"):
     blind = analysis.variant_curve("velocity", BLIND, setting, "sampled")
     ours = [v for n in NAMES if (v := median(n, setting, "sampled")) is not None]
     lead += [setting] if blind and ours and np.median(blind.rmsd[:, -1]) < min(ours) else []
-if takeaways and analysis.recorded_runs("velocity"):
-    show.say("- A network *blind* to x_t and t samples better than all four in: "
-             f"{', '.join(lead) or 'none'}. Where it does, low error shows how fast a form finds an "
-             "answer that needs no denoising.")
+if analysis.recorded_runs("velocity"):
+    said.append("- A network *blind* to x_t and t samples better than all four in: "
+                f"{', '.join(lead) or 'none'}. Where it does, low error shows how fast a form finds an "
+                "answer that needs no denoising.")
+show.say("\n".join(said) if takeaways else "Settings: **not recorded**.")
 
 # %% [markdown]
 # What follows by algebra, whatever the runs say:
@@ -688,10 +692,10 @@ if takeaways and analysis.recorded_runs("velocity"):
 # - Fix B's weak end is t = T, not t = 0: the error of F is multiplied by $s/a$, 7 at t = 49. The guard
 #   of 1e-4 does not touch it.
 # - The report's loss looks at the protein with weight $(a/s)^2$: most at small t, where samples end;
-#   least at t = 49, which one DDPM step takes in with a weight of a tenth. Loss and sampler neglect
-#   the *same* end. So a bad single step at t = 49 need not be a bad model; it is bad for who wants an
-#   answer in one call.
-# - The same form trained in x0 space spends its effort on t = 49. Form and loss are two choices.
+#   least at t = 49, of whose prediction the least is left in $x_1$. Loss and sampler neglect the *same*
+#   end. So a bad single step at t = 49 need not mean bad samples; it does mean a bad answer for whoever
+#   makes one call.
+# - The same form trained in x0 space spends its effort at the other end. Form and loss are two choices.
 #
 # The next one, [fix C](09_fix_c_velocity.ipynb), keeps the noise in its target but never divides by a.
 #

@@ -169,7 +169,7 @@ WAYS = {"through": dict(through=True), "stopped": dict(through=False),
         "through, checkpointed": dict(through=True, checkpoint=True)}
 
 
-DRAWS = 8  # a third of the recipe's, to be quick; memory and time are all but proportional to them
+DRAWS = 8  # fewer than in training, to be quick
 
 
 def rollout_loss(predictor, calls, **way):
@@ -392,7 +392,7 @@ rows = [{"setting": s, **{n: analysis.median_range(at_45(n, s))
 show.table(rows, "Recorded: error at t = 45 over the mean of t = 44 and 46, median (range) over seeds")
 
 # %% [markdown]
-# ## Why a spike at t = 45
+# ## Why t = 45 stands out
 #
 # Under rotations the start is pure noise and the target is $R x_0$ with R drawn apart from it. The
 # best answer to a squared error is the mean of the target, and

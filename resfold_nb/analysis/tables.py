@@ -66,7 +66,8 @@ def budget_rows(study: str, names: Sequence[str], setting: str) -> list[dict[str
     recipe_name, protein = SETTINGS[setting]
     for name in names:
         recipe = variant(name, recipe_name)
-        cost = recorded_budget(study, recipe, protein)
+        cost = (recorded_budget(study, recipe, protein)
+                or recorded_budget(EARLIER, recipe, protein))
         shown = {"setting": setting, "variant": name, "steps": f"{recipe.steps:,}",
                  "draws a protein": f"{recipe.steps * recipe.noise_levels:,}",
                  "network calls a protein": f"{recipe.network_calls:,}"}
