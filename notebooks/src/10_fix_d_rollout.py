@@ -598,7 +598,7 @@ if found:
 #   does, so a plain loss under rotations contradicts itself.
 # - The report calls this AF3-style. AlphaFold 3's mini-rollout is another thing: a whole sampling
 #   with few, large steps, whose gradient never enters the denoiser; it serves to train the
-#   confidence head and to match symmetric chains (Abramson et al. 2024, supplement 4.1;
+#   confidence head and to match symmetric chains (Abramson et al. 2024, figure 2c;
 #   [bibliography](reference.md#Bibliography)).
 
 # %%

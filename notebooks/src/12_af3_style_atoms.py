@@ -257,7 +257,7 @@ goal("windows against dense attention with the mask", difference, "<=", 1e-5)
 # squared mean is the number of draws at which noise equals signal (McCandlish et al. 2018).
 
 # %%
-def draws_needed(name, count=64):
+def draws_needed(name, count=48):
     """tr Cov(g) / |E g|^2 of one-draw gradients g over the weights of the denoiser's blocks."""
     one = analysis.variant(name, "well_fed", profile).but(noise_levels=1)
     data = batch if one.size.atoms else centres
@@ -278,7 +278,7 @@ needed = {f: {"centroids": draws_needed(f), LINEAR: draws_needed(f"{f}, {LINEAR}
               ATOMIC: draws_needed(f"{f}, {ATOMIC}")} for f in ("broken", "A")}
 show.table([{"form": f} | v | {"4 atoms over centroids": v[LINEAR] / v["centroids"]}
             for f, v in needed.items()],
-           f"Draws at which noise equals signal, untrained, 64 draws, seed {seed}; the report's "
+           f"Draws at which noise equals signal, untrained, 48 draws, seed {seed}; the report's "
            "'four times the signal' would be 0.25 in the last column")
 
 # %% [markdown]
@@ -374,7 +374,8 @@ trained.to(session.device);
 # Atoms have what centroids have not: bonds to check, against ideal values (Engh & Huber 2001).
 # If the errors of two bound atoms were independent, each of rms length r, their bond would deviate
 # by about $r\sqrt{2/3}$, since a third of each squared error lies along the bond. Less than that
-# means that neighbours err *together*: the local geometry is better than the atoms' places.
+# means that neighbours err *together*: the local geometry is better than the atoms' places. More
+# means that these atoms err more than the average one, or against each other.
 
 # %%
 linked = np.diff(protein.position) == 1
@@ -465,14 +466,14 @@ def ends(name, setting, t):
 
 LEVELS = (0, 1, 5, 25, 49)
 styles = {"A": (SERIES[0], "solid"), "broken": (SERIES[1], "solid"),
-          STEPS[2]: (SERIES[5], "dash"), STEPS[5]: (SERIES[2], "dashdot"), BLIND: ("#777777", "dot")}
+          STEPS[2]: (SERIES[5], "dash"), STEPS[5]: (SERIES[2], "dashdot"), BLIND: ("#777777", "dash")}
 groups = {setting: [show.Line(n, LEVELS, np.stack(at, 1), *look) for n, look in styles.items()
                     if all((at := [ends(n, setting, t) for t in LEVELS])[i] is not None
                            for i in range(len(LEVELS)))] for setting in SHOWN}
 if groups["random rotations"]:
     groups["random rotations"] += [
-        show.Line(f"floor, {n}", list(at), list(at.values()), c, "longdash")
-        for (n, at), c in zip(floors.items(), ("#222222", "#9A9A9A"))]
+        show.Line(f"floor, {n}", list(at), list(at.values()), c, d)
+        for (n, at), c, d in zip(floors.items(), ("#222222", "#9A9A9A"), ("longdash", "dot"))]
 fig = show.panels(groups, log_y=True, goal=1.0, x="timestep t", y="RMSE of centroids (Å)",
                   title="Recorded: centroids and atoms in three settings")
 show.figure(fig, "Recorded error of the residues' centroids at t = 0, 1, 5, 25 and 49, straight lines "
@@ -518,14 +519,14 @@ show.table([{"change": what} | {t if t == "sampled" else f"t = {t}": "not record
 # %%
 for t in (49, "sampled"):
     single = {what: changes[what][t] for what, *_ in PAIRS[:5] if changes[what][t] is not None}
-    at = "sampled structures" if t == "sampled" else f"t = {t}"
+    at = "the end, sampled" if t == "sampled" else f"t = {t}"
     if not single:
         show.say(f"The single changes at {at} are **not recorded**.")
         continue
     helps = [w for w, (ratio, apart) in single.items() if ratio < 1 and apart != "overlap"]
     hurts = [w for w, (ratio, apart) in single.items() if ratio > 1 and apart != "overlap"]
     best = min(single, key=lambda w: single[w][0])
-    show.say(f"**{at[0].upper() + at[1:]}.** Helps, with ranges apart: {'; '.join(helps) or 'none'}. "
+    show.say(f"**At {at}.** Helps, with ranges apart: {'; '.join(helps) or 'none'}. "
              f"Hurts, with ranges apart: {'; '.join(hurts) or 'none'}. Lowest ratio: {best}, "
              f"× {single[best][0]:.2f}.")
 
@@ -558,7 +559,12 @@ for n in (*STEPS[2:], *BROKEN[1:]):
 show.table(rows, "Recorded, one protein, samples: rms deviation from ideal, median (range) over seeds")
 
 # %%
-for n in (STEPS[3], STEPS[5], STEPS[6]):
+inside = {n: d for n in STEPS[2:] if (d := deviation(n, *BONDS["bonds within (Å)"])) is not None}
+if inside:
+    low = min(inside, key=lambda n: np.median(inside[n]))
+    show.say(f"Of fix A's five atom models, **{low}** has the best bonds within a residue, "
+             f"{np.median(inside[low]):.2f} Å off ({ABOUT[low]}).")
+for n in STEPS[2:]:
     curve = analysis.variant_curve(STUDY, n, "one protein", "sampled")
     inside, across = (deviation(n, *BONDS[k]) for k in list(BONDS)[:2])
     if curve is None or inside is None or across is None:
@@ -586,6 +592,10 @@ for setting in SHOWN:
 show.table(analysis.error_rows(STUDY, [n for n in SHOWN["one protein"] if "4 atoms" in n],
                                "one protein"),
            "Recorded, one protein, over all atoms instead of centroids")
+
+# %% [markdown]
+# A lower error under random rotations need not be a better use of what came in, since four noisy
+# atoms say more than one noisy centroid. So divide each error by its own floor:
 
 # %%
 for given, names in (("one noisy centroid", ("A", "broken")), ("four noisy atoms", SHOWN["random rotations"][1:3])):
@@ -645,10 +655,11 @@ def verdict(text, before, after, setting="one protein"):
     if not found:
         return f"- {text}: **not recorded**."
     signs = {0 if apart == "overlap" else int(np.sign(r - 1)) for r, apart in found.values()}
-    word = {(-1,): "atoms are better", (1,): "atoms are worse", (0,): "the seeds do not decide"}
-    parts = [f"{'sampled' if t == 'sampled' else f't = {t}'} × {r:.2f}"
+    word = {(-1,): "atoms are better", (1,): "atoms are worse", (0,): "the seeds do not decide",
+            (-1, 0): "atoms are better or undecided", (0, 1): "atoms are worse or undecided"}
+    parts = [f"{'sampled' if t == 'sampled' else f't = {t}'}: × {r:.2f}"
              + (" (overlap)" if apart == "overlap" else "") for t, (r, apart) in found.items()]
-    return f"- {text}: **{word.get(tuple(signs), 'it depends on where')}**; {', '.join(parts)}."
+    return f"- {text}: **{word.get(tuple(sorted(signs)), 'it depends on where')}**; {', '.join(parts)}."
 
 
 show.say("Recorded, error of centroids with atoms (attention + skips) over that without:\n\n" + "\n".join([
@@ -660,7 +671,7 @@ show.say(f"On the causes that R7 names. *Four times the signal*: {share:.1%} of 
          "their centroids', and of the draws that fix A's gradient needs, four atoms leave "
          f"{needed['A'][LINEAR] / needed['A']['centroids']:.2f} (live, untrained; a quarter would be R7). By "
          "algebra they halve the noise of a residue at equal t. *Attention* and *skips*: the table of "
-         "single changes.")
+         "single changes. *Rigid local geometry*: the table of bonds.")
 
 # %% [markdown]
 # ## Exercises

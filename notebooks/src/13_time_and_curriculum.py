@@ -254,9 +254,9 @@ show.say(f"Of the error that a network of the broken form would make if it belie
          f"one makes {share:.0%}: where that is far below 100 %, it goes by what it *sees*.")
 
 # %% [markdown]
-# How to read it. *Columns* that are dark from top to bottom are lies that cost. If all rows were the
-# same from left to right, the network would ignore what it is told. The two kinds of knowledge are
-# mixed: a network that sees t in $x_t$ anyway may learn to lean on either.
+# How to read it. Bright cells off the diagonal are lies that cost. A row of one shade means that the
+# network, at that true t, ignores what it is told. What it is told and what it sees are mixed: a
+# network that sees t in $x_t$ anyway may learn to lean on either.
 #
 # A ratio near one does **not** show that t is useless; here it shows that one protein is a constant.
 # Where no constant answers, the same lies were told to recorded networks.
@@ -349,14 +349,14 @@ def by_timestep(names, where=WHERE, extra=None):
         groups["one protein"].append(extra)
     return groups
 
-
+# %%
 def draw(groups, title, alt):
     missing = [s for s, lines in groups.items() if not lines]
     fig = show.panels(groups, log_y=True, x="timestep t", y="RMSE (Å)", title=title)
     fig.update_layout(height=520)
     show.figure(fig, alt + (f" Not recorded: {', '.join(missing)}." if missing else ""))
 
-# %%
+
 with np.errstate(divide="ignore", invalid="ignore"):
     reading = np.array([spread(PROTEIN.x0[0].double(), t) for t in levels]) / (2 * levels)
 price = reading * analysis.baselines(schedule, 1.0, SCALE)["copy x_t"]
@@ -375,6 +375,11 @@ def mean_ends(name, setting):
     return None if found[name, setting] is None else found[name, setting][:, 1:].mean(1)
 
 
+def at_49(name, setting):
+    """(seeds,) error at t = 49 in Å; None if not recorded."""
+    return None if found[name, setting] is None else found[name, setting][:, 49]
+
+
 def samples(name, setting):
     """(seeds,) RMSD of sampled structures in Å; None if not recorded."""
     curve = analysis.variant_curve(STUDY, name, setting, "sampled")
@@ -389,12 +394,19 @@ def against(name, other, setting, of=mean_ends):
     ratio = ours / theirs
     low = int((ratio < 1).sum())
     verdict = {0: "higher in every seed", len(ratio): "lower in every seed"}.get(low, "seeds disagree")
-    return f"{analysis.median_range(ratio)}, **{verdict}**"
+    return f"{analysis.median_range(ratio)}, {verdict}"
+
+# %%
+def compare(pairs):
+    """A row a pair of variants and a setting: their ratios, seed by seed."""
+    return [{"error of": name, "over that of": other, "setting": s,
+             **{what: against(name, other, s, of) for what, of in
+                (("mean over t = 1 … 49", mean_ends), ("t = 49", at_49), ("samples (RMSD)", samples))}}
+            for name, other, where in pairs for s in where]
 
 
-for name, other, where in (("A, no t", "A", WHERE), ("broken, no t", "broken", WHERE[:1])):
-    show.say(f"Error of *{name}* over *{other}*, mean over t = 1 … 49, seed by seed: "
-             + "; ".join(f"{s}: {against(name, other, s)}" for s in where) + ".")
+SEED_BY_SEED = "Recorded: ratio of errors, seed by seed, median (range); below 1 is better"
+show.table(compare((("A, no t", "A", WHERE), ("broken, no t", "broken", WHERE[:1]))), SEED_BY_SEED)
 
 # %% [markdown]
 # Three seeds are few: "every seed" means three of three, and a ratio close to one is a small thing
@@ -406,9 +418,10 @@ for name, other, where in (("A, no t", "A", WHERE), ("broken, no t", "broken", W
 #
 # R5 names the *table*: a learned vector for each t. It starts at random, so at the start
 # t = 24 and t = 25 are as unlike as any two, and each row learns only from its own draws. Two other
-# ways start smooth: *sinusoidal* (sines and cosines of t, then a small network) and *log-SNR*
-# (random Fourier features of the log-SNR, clamped to ±20, so that t = 0 is finite). All three reach the
-# residues in the same way, through AdaLN ([notebook 04](04_denoiser.ipynb)).
+# ways know from the start that t is a number: *sinusoidal* (slow and fast waves of t, then a small
+# network) and *log-SNR* (random waves of the log-SNR, clamped to ±20, so that t = 0 is finite). How
+# smooth they make it, the figure shows. All three reach the residues in the same way, through AdaLN
+# ([notebook 04](04_denoiser.ipynb)).
 
 # %%
 def similarity(network):
@@ -440,13 +453,11 @@ draw(by_timestep(("A", "A, sinusoidal t", "A, log-SNR", "A, no t"), WHERE[:2]),
      "Recorded: fix A with three embeddings, and with none",
      "Recorded RMSE by timestep for fix A with a learned table, sinusoidal and log-SNR embeddings "
      "and without t, median and range over three seeds, for one protein and under random rotations.")
-for name in SPECIAL:
-    show.say(f"Error of *{name}* over *A* (table), mean over t = 1 … 49: "
-             + "; ".join(f"{s}: {against(name, 'A', s)}" for s in WHERE[:2]) + ".")
+show.table(compare((name, "A", WHERE[:2]) for name in SPECIAL), SEED_BY_SEED)
 
 # %% [markdown]
-# The smooth embeddings bring a few thousand more parameters (their small network); the budget table
-# below counts them.
+# The parameters differ a little, a table's rows against a small network's weights; the budget table
+# at the end counts them.
 #
 # ## What a curriculum gives and takes
 #
@@ -523,16 +534,7 @@ draw(by_timestep(("A", "A, linear curriculum", "A, cosine curriculum", "broken",
      "median and range over three seeds. The cosine was not run on ten chains, the broken form's "
      "curriculum on one protein only. An error of zero cannot be drawn.")
 
-
-def at_49(name, setting):
-    """(seeds,) error at t = 49 in Å; None if not recorded."""
-    return None if found[name, setting] is None else found[name, setting][:, 49]
-
-
-for name, other, where in CURRICULA:
-    for of, what in ((mean_ends, "mean over t = 1 … 49"), (at_49, "t = 49"), (samples, "samples")):
-        show.say(f"*{name}* over *{other}*, {what}: "
-                 + "; ".join(f"{s}: {against(name, other, s, of)}" for s in where) + ".")
+show.table(compare(CURRICULA), SEED_BY_SEED)
 
 # %% [markdown]
 # ## The recommended path, as written
@@ -557,10 +559,8 @@ show.table([row for s in WHERE[:2] for row in analysis.budget_rows(STUDY, ("brok
            "What each cost; seconds on a shared machine are indicative")
 
 # %%
-for new, old in zip(PATH[1:], PATH):
-    for of, what in ((mean_ends, "mean over t = 1 … 49"), (samples, "samples")):
-        show.say(f"*{new}* over *{old}*, {what}: "
-                 + "; ".join(f"{s}: {against(new, old, s, of)}" for s in WHERE[:2]) + ".")
+show.table(compare([(new, old, WHERE[:2]) for new, old in zip(PATH[1:], PATH)]
+                   + [(PATH[2], "A", WHERE[:2])]), SEED_BY_SEED)
 for s in WHERE[:2]:
     level = {n: samples(n, s) for n in ("broken", *PATH, BLIND)}
     if all(v is not None for v in level.values()):

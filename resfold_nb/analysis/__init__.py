@@ -4,8 +4,10 @@ from resfold_nb.analysis.cost import Cost, training_cost
 from resfold_nb.analysis.geometry import ACROSS, IDEAL, backbone_geometry, geometry_errors
 from resfold_nb.analysis.gradients import GradientByTimestep, gradient_by_timestep
 from resfold_nb.analysis.measure import (
+    MEASURING_SEED,
     ErrorByTimestep,
     baselines,
+    draws_of,
     error_by_timestep,
     sample,
     sample_errors,
@@ -35,11 +37,12 @@ from resfold_nb.analysis.tables import (
     variant_quantity,
 )
 
-__all__ = ["ACROSS", "Cost", "Curve", "ErrorByTimestep", "GradientByTimestep", "IDEAL", "Mark",
-           "Run", "SETTINGS", "TEN_CHAINS", "backbone_geometry", "baselines", "batch_for",
-           "best_rotated", "budget_rows", "error_by_timestep", "error_rows", "geometry_errors",
-           "gradient_by_timestep", "marks_for", "measure", "median_range", "peak_memory",
-           "probe_tokens", "read_timestep", "recorded_budget", "recorded_curve",
-           "recorded_ends", "recorded_quantity", "recorded_runs", "rotation_floor", "run",
-           "sample", "sample_errors", "steps_to_pass", "ten_chain_ids", "training_cost",
-           "variant", "variant_curve", "variant_errors", "variant_quantity"]
+__all__ = ["ACROSS", "Cost", "Curve", "ErrorByTimestep", "GradientByTimestep", "IDEAL",
+           "MEASURING_SEED", "Mark", "Run", "SETTINGS", "TEN_CHAINS", "backbone_geometry",
+           "baselines", "batch_for", "best_rotated", "budget_rows", "draws_of",
+           "error_by_timestep", "error_rows", "geometry_errors", "gradient_by_timestep",
+           "marks_for", "measure", "median_range", "peak_memory", "probe_tokens",
+           "read_timestep", "recorded_budget", "recorded_curve", "recorded_ends",
+           "recorded_quantity", "recorded_runs", "rotation_floor", "run", "sample",
+           "sample_errors", "steps_to_pass", "ten_chain_ids", "training_cost", "variant",
+           "variant_curve", "variant_errors", "variant_quantity"]
