@@ -37,9 +37,10 @@ def test_one_seed_has_no_band() -> None:
 def test_panels_share_the_legend_and_say_what_is_not_recorded() -> None:
     line = Line("a", STEPS, STEPS, "#0072B2")
     fig = panels({"first": [line], "second": [line], "third": []}, title="t", x="x", y="y")
-    assert [trace.showlegend for trace in fig.data] == [True, False]
+    assert [trace.showlegend for trace in fig.data] == [True, False, False]
     texts = [note.text for note in fig.layout.annotations]
     assert texts == ["first", "second", "third", "not recorded"]
+    assert fig.layout.annotations[-1].xref == "x3 domain" and fig.data[-1].xaxis == "x3"
     assert fig.layout.xaxis3.title.text == "x" and fig.layout.yaxis.title.text == "y"
 
 

@@ -175,7 +175,7 @@ show.say("This is the laptop size on a CPU, in every profile. Full size (profile
 # | R5 (1.3) | Time conditioning is weak: one learned vector a timestep, equal for all residues, through AdaLN only. |
 # | R6 (2) | Training on single steps, with no iterative refinement, is a fault. |
 # | R7 (3) | An AF3-style atom model does better even with the same scaling: four times the points, local attention with skips, rigid local geometry. |
-# | R17 (1.2, 2) | AlphaFold 3's trunk, too, reads noisy points, and its base version has the same scaling, beside a direct one. (In the published AlphaFold 3 neither holds; 12 will say which is which.) |
+# | R17 (1.2, 2) | AlphaFold 3's trunk, too, reads noisy points, and its base version has the same scaling, beside a direct one. (In the published AlphaFold 3 the trunk reads none, and the output has EDM's coefficients; 12 says what that leaves of the scaling.) |
 # | R8 (4) | The linear schedule is reasonable, but with the scaling it makes a mismatch; a column called SNR. |
 # | R9 (5, A) | Predict x0 directly. Simple, consistent gradients; perhaps harder to optimise. |
 # | R10 (5, B) | Or predict the noise, epsilon: standard and stable, with care near t = 0. |

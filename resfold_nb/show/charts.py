@@ -74,8 +74,7 @@ def panels(groups: Mapping[str, Sequence[Line]], *, title: str, x: str, y: str,
                 fig.add_trace(trace, row=1, col=column)
         fig.update_xaxes(title_text=x, row=1, col=column)
         if not lines:
-            fig.add_annotation(text="not recorded", showarrow=False, x=0.5, y=0.5,
-                               xref="x domain", yref="y domain", row=1, col=column)
+            _mark_empty(fig, column)
         if goal is not None:
             fig.add_hline(goal, line_dash=GOAL_DASH, line_color=PALETTE["ink"], row=1, col=column)
     _axes(fig, y, log_x, log_y, y_range)
@@ -107,6 +106,15 @@ def _traces(line: Line, named: set[str], log_y: bool) -> list[Scatter]:
     band = [Scatter(x=x, y=y.min(0), **edge),
             Scatter(x=x, y=y.max(0), fill="tonexty", fillcolor=_faint(line.colour), **edge)]
     return [*band, middle]
+
+
+def _mark_empty(fig: Figure, column: int) -> None:
+    """Say in a panel without lines that there is nothing; plotly drops axes that hold no trace."""
+    fig.add_scatter(x=[None], y=[None], showlegend=False, hoverinfo="skip", row=1, col=column)
+    fig.update_xaxes(showticklabels=False, showgrid=False, ticks="", row=1, col=column)
+    axis = "x" if column == 1 else f"x{column}"
+    fig.add_annotation(text="not recorded", showarrow=False, x=0.5, y=0.5,
+                       xref=f"{axis} domain", yref="paper")
 
 
 def _axes(fig: Figure, y: str, log_x: bool, log_y: bool,
