@@ -365,7 +365,7 @@ fig = show.panels(groups, log_y=True, goal=1.0, x="timestep t", y="RMSE (Å)",
                   title="Recorded: error by timestep at the end")
 show.figure(fig, "Recorded error of one denoising step by timestep for fix A, A with rollouts and the "
                  "blind baseline in three settings, median and range over three seeds; under random "
-                 "rotations with the floor that no model can beat. The dotted line is 1 Å.")
+                 "rotations with the floor that no model can beat on average. The dotted line is 1 Å.")
 
 # %%
 def over_a(setting):

@@ -78,9 +78,7 @@ def recorded_budget(study: str, recipe: Recipe, protein: str) -> dict[str, float
     key = (recipe.hash, protein)
     rows = [row for row in recorded_runs(study) if (row["hash"], row["protein"]) == key]
     names = ("parameters", "steps", "calls", "teraflop", "megabytes", "seconds")
-    if not rows or names[3] not in rows[0]:
-        return None
-    return {k: float(np.median([float(row[k]) for row in rows])) for k in names}
+    return {k: float(np.median([float(row[k]) for row in rows])) for k in names} if rows else None
 
 
 def recorded_runs(study: str) -> list[dict[str, str]]:
