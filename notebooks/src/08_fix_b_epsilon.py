@@ -152,7 +152,7 @@ def bar(states, total):
 
 
 recipe = named_recipe("well_fed", profile)
-recipe = recipe.but(steps=session.pick(ci=120, laptop=200, gpu=recipe.steps))
+recipe = recipe.but(steps=session.pick(ci=80, laptop=200, gpu=recipe.steps))
 marks = analysis.marks_for(recipe.steps, session.pick(ci=4, laptop=7, gpu=14))
 VARIANTS = {"residual": {}, "x0": {}, "eps": {"loss_space": "F"}}
 runs = {form: analysis.run(recipe.but(form=form, **loss), batch, seed, device=session.device,

@@ -161,7 +161,7 @@ def bar(states, total):
 
 
 recipe = named_recipe("well_fed", profile)
-recipe = recipe.but(steps=session.pick(ci=100, laptop=220, gpu=recipe.steps))
+recipe = recipe.but(steps=session.pick(ci=80, laptop=220, gpu=recipe.steps))
 runs = {form: analysis.run(recipe.but(form=form), batch, seed, device=session.device,
                            marks=(recipe.steps,), progress=bar) for form in ("residual", "x0", "v")}
 
@@ -397,7 +397,7 @@ def exact(x, t):
 
 
 generator = torch.Generator().manual_seed(seed)
-noise = torch.randn(session.pick(ci=6, laptop=16, gpu=64), *x0.shape, generator=generator)
+noise = torch.randn(session.pick(ci=4, laptop=16, gpu=64), *x0.shape, generator=generator)
 best, frames = {}, {}
 for name, sampler in (("ddpm", ddpm), ("ddim", ddim)):
     for n in CALLS:

@@ -179,7 +179,8 @@ show.say(f"For {protein.id} the typical error over all t is **{typical:.1f} time
 #
 # ## Broken, A and A with a curriculum, live
 #
-# Recipe *well fed*, one protein, one seed. The third run is for later: its t starts small and the
+# Recipe *well fed*, one protein, one seed; fewer steps in `ci` and `laptop`, so that three runs fit in
+# a minute. The third run is for later: its t starts small and the
 # range grows over the first half of the steps.
 
 # %%
@@ -188,6 +189,7 @@ def bar(states, total):
 
 
 recipe = named_recipe("well_fed", profile)
+recipe = recipe.but(steps=session.pick(ci=80, laptop=220, gpu=recipe.steps))
 marks = analysis.marks_for(recipe.steps, session.pick(ci=4, laptop=6, gpu=14))
 LIVE = {"broken": recipe.but(form="residual"), "A": recipe.but(form="x0"),
         "A, linear curriculum": recipe.but(form="x0", curriculum=Curriculum("linear", 0.5))}
