@@ -574,7 +574,7 @@ goal("trunk passes for one sample, reads the points", work["reads the points"][1
 goal("trunk passes for one sample, sequence only", work["sequence only (fix E)"][1], "==", 1)
 
 # %% [markdown]
-# Whether fix E also makes a better model is for notebook 11 to measure.
+# Whether fix E also makes a better model is for [notebook 11](11_fix_e_clean_trunk.ipynb) to measure.
 #
 # ## Exercises
 #

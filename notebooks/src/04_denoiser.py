@@ -471,7 +471,7 @@ show.say(f"With points at t = {', '.join(map(str, rights))}, and told any timest
 # %% [markdown]
 # $F^*$ holds $-\varepsilon$ at every t, so an F that is any good must change when the noise does.
 # And a change with t is not yet a *useful* change; whether time conditioning is too weak to learn with, as the
-# report says, is for notebook 13. But that AdaLN is the only door can be shown here: shut it, by
+# report says, is for [notebook 13](13_time_and_curriculum.ipynb). But that AdaLN is the only door can be shown here: shut it, by
 # setting its weights to zero, and t makes no difference.
 
 # %%

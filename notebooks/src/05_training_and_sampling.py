@@ -659,7 +659,7 @@ show.say(f"Zero, a guess without any call, errs by {base['predict zero'][0]:.1f}
 # same structure with any number of calls. What is left in the table comes from how far the network is
 # from that constant, and more from *where* the last call is made (compare the last column) than from
 # how many there are. It says nearly nothing about samplers. Few-step sampling has to be tested where
-# a constant is not the answer; notebook 09 does.
+# a constant is not the answer; [notebook 09](09_fix_c_velocity.ipynb) does.
 #
 # ## Exercises
 #

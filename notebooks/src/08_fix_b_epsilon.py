@@ -436,7 +436,7 @@ along = {f: np.array([sd * float(rmse(x.cpu(), batch.x0.expand(4, -1, -1)).mean(
 visited = np.array(trials["eps"]["never"].t[:-1])
 groups = {"one step from noised truth": [line(f, t[1:], angstrom(of_x0[f])[1:]) for f in runs],
           "along the sampler's own path": [line(f, visited, along[f]) for f in runs]}
-fig = show.panels(groups, log_y=True, goal=1.0, x="timestep t (the sampler walks to the left)",
+fig = show.panels(groups, log_y=True, goal=1.0, x="timestep t",
                   y="RMSE of x0_pred (Å)", title="The prediction's error, step by step")
 show.figure(fig, "Error of the predicted clean points by timestep: for noised true points, and along "
                  f"sampling from pure noise, mean of 4 samples, for three forms, live, seed {seed}. The "

@@ -487,7 +487,7 @@ def over_calls(name, setting):
 
 PAID = ("A", "A + D", "A + D, equal calls")
 groups = {s: [line for n in PAID if (line := over_calls(n, s))] for s in SETTINGS}
-fig = show.panels(groups, log_x=True, log_y=True, goal=1.0, x="network calls a protein",
+fig = show.panels(groups, log_x=True, log_y=True, goal=1.0, x="network calls",
                   y="RMSD of samples (Å)", title="Recorded: samples against network calls")
 fig.update_xaxes(dtick=1, tickformat=",d")
 show.figure(fig, "Recorded superposed error of sampled structures against network calls in training for "

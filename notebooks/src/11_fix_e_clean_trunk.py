@@ -230,7 +230,7 @@ show.figure(fig, "One coordinate of each residue by timestep: of the noisy point
 STUDY, TURNED = "trunk", "random rotations"
 SETTINGS = ("one protein", TURNED, "ten chains")
 one = make_batch(load("1HZ6_A"))
-floor = analysis.rotation_floor(one.x0[0], schedule, float(one.scale[0]), draws=24)
+floor = analysis.rotation_floor(one.x0[0], schedule, float(one.scale[0]))
 best = {TURNED: 1 - floor**2 / (3 * float(one.scale[0]) ** 2)}
 
 
