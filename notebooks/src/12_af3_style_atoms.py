@@ -716,8 +716,6 @@ print("not answered; the solution is" if my_first is None or my_middle is None e
 
 # %%
 record("share of the atoms' variance that is the centroids'", share)
-record("A, draws at which noise equals signal, 4 atoms over centroids",
-       needed["A"][LINEAR] / needed["A"]["centroids"])
 record("A with atoms, mean RMSE of centroids over t", mean[f"A, {ATOMIC}"], "Å")
 record("broken with atoms, mean RMSE of centroids over t", mean[f"broken, {ATOMIC}"], "Å")
 record("A with centroids, mean RMSE over t", mean["A"], "Å")
