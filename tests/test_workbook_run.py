@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import signal
 import subprocess
 import time
@@ -151,6 +152,7 @@ def test_interrupt_ends_every_kernel(checkout: Checkout, number: signal.Signals)
     process = subprocess.Popen(
         checkout.command("run", "--profile", "ci", "--jobs", "2"), cwd=checkout.root,
         env=checkout.variables(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        preexec_fn=heed_interrupts if os.name == "posix" else None,
     )
     wait_for(started)
     family = psutil.Process(process.pid).children(recursive=True)
@@ -159,6 +161,11 @@ def test_interrupt_ends_every_kernel(checkout: Checkout, number: signal.Signals)
     output, _ = process.communicate(timeout=30)
     assert process.returncode == 130 and "Stopped." in output and "Traceback" not in output
     assert not [p for p in family if p.is_running() and p.status() != psutil.STATUS_ZOMBIE]
+
+
+def heed_interrupts() -> None:
+    """A test run that was started in the background hands an ignored ctrl-C on to its children."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def wait_for(paths: list[Path], seconds: float = 60) -> None:
