@@ -34,7 +34,8 @@ class Exact(Predictor):
         self.shift = shift
 
     def raw(self, x_t: torch.Tensor, t: torch.Tensor, features: Features,
-            trunk_tokens: torch.Tensor | None = None) -> torch.Tensor:
+            trunk_tokens: torch.Tensor | None = None,
+            told: torch.Tensor | None = None) -> torch.Tensor:
         """The clean points, all moved along one axis."""
         return (BATCH.x0 + torch.tensor([self.shift, 0.0, 0.0])).expand_as(x_t)
 

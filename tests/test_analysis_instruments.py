@@ -118,6 +118,23 @@ def test_peak_memory_counts_what_is_alive_at_once() -> None:
     assert analysis.peak_memory(lambda: x.view(10, 100)) == 4000  # first seen, though not made
 
 
+def test_operations_of_a_product_and_of_attention_are_counted() -> None:
+    """2 m n k for a product; attention has two, and a backward pass costs twice the forward."""
+    x, q = torch.zeros(3, 5), torch.zeros(1, 2, 7, 4, requires_grad=True)
+    assert analysis.count_flop(lambda: x @ torch.zeros(5, 4)) == 2 * 3 * 5 * 4
+    attend = torch.nn.functional.scaled_dot_product_attention
+    forward = 2 * 2 * (2 * 7 * 7 * 4)
+    assert analysis.count_flop(lambda: attend(q, q, q)) == forward
+    assert analysis.count_flop(lambda: attend(q, q, q).sum().backward()) == 3 * forward
+
+
+def test_the_cost_of_a_run_adds_up_its_steps() -> None:
+    plain, rolled = (analysis.training_cost(TINY.but(steps=8, rollout=r), BATCH)
+                     for r in (None, Rollout(3, share=0.5)))
+    assert rolled.teraflop == pytest.approx(plain.teraflop * (0.5 + 0.5 * 3), rel=0.02)
+    assert rolled.megabytes > 2 * plain.megabytes
+
+
 def step_memory(rollout: Rollout) -> int:
     states = train(TINY.but(rollout=rollout), BATCH)
     next(states)

@@ -16,6 +16,7 @@ from resfold_nb.show import (
     heatmap,
     heatmaps,
     panels,
+    progress,
 )
 
 STEPS = np.array([1, 10, 100])
@@ -80,3 +81,8 @@ def test_heatmaps_share_one_scale_that_is_even_about_zero() -> None:
     assert heatmap([[1.0]], title="t", x="x", y="y", value="v").data[0].z.shape == (1, 1)
     with pytest.raises(ValueError, match=r"'c' has shape \(3,\)"):
         heatmaps({"c": [1, 2, 3]}, title="t", x="x", y="y", value="v")
+
+
+def test_a_progress_bar_passes_everything_on(capsys: pytest.CaptureFixture[str]) -> None:
+    assert list(progress(iter([1, 2, 3]), 3)) == [1, 2, 3]
+    assert "3/3" in capsys.readouterr().err

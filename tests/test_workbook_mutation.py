@@ -68,8 +68,8 @@ MUTATIONS = (
         "a rollout one timestep off",
         "10_fix_d_rollout",
         "training/rollout.py",
-        "t = predictor.schedule.timesteps - 1 - call",
-        "t = predictor.schedule.timesteps - 2 - call",
+        "first = predictor.schedule.timesteps - 1",
+        "first = predictor.schedule.timesteps - 2",
     ),
 )
 

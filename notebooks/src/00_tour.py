@@ -18,7 +18,6 @@ seed = 0
 
 # %%
 import numpy as np
-from tqdm.auto import tqdm
 
 from resfold_nb import analysis, show
 from resfold_nb.data import load, make_batch
@@ -77,14 +76,10 @@ show.figure(show.panels(groups, title="Three forms of the same model", x="timest
 # will be worse, where (t = 1? t = 49?), and by how much?
 
 # %%
-def bar(states, total):
-    return tqdm(states, total=total, mininterval=1, desc="training")
-
-
 recipe = named_recipe("starved", profile)
 recipe = recipe.but(steps=session.pick(ci=100, laptop=300, gpu=recipe.steps))
 runs = {form: analysis.run(recipe.but(form=form), batch, seed, device=session.device,
-                           marks=(recipe.steps,), progress=bar) for form in ("residual", "x0")}
+                           marks=(recipe.steps,), progress=show.progress) for form in ("residual", "x0")}
 
 # %%
 base = analysis.baselines(schedule, 1.0, float(batch.scale[0]))

@@ -16,7 +16,6 @@ seed = 0
 # %%
 import numpy as np
 import torch
-from tqdm.auto import tqdm
 
 from resfold_nb import analysis, show
 from resfold_nb.data import load, make_batch
@@ -66,14 +65,10 @@ show.table(rows, "Fix A removes the skip and the scale; the two controls remove 
 # same initial weights, the same timesteps and the same noise.
 
 # %%
-def bar(states, total):
-    return tqdm(states, total=total, mininterval=1, desc="training")
-
-
 recipe = named_recipe("well_fed", profile)
 marks = analysis.marks_for(recipe.steps, session.pick(ci=5, laptop=9, gpu=14))
 runs = {form: analysis.run(recipe.but(form=form), batch, seed, device=session.device,
-                           marks=marks, progress=bar) for form in ("residual", "x0")}
+                           marks=marks, progress=show.progress) for form in ("residual", "x0")}
 
 budget = [{"form": FORMS[f].label, "parameters": count_parameters(r.predictor),
            "steps": recipe.steps, "noise-level draws": recipe.steps * recipe.noise_levels,

@@ -17,7 +17,6 @@ seed = 0
 # %%
 import numpy as np
 import torch
-from tqdm.auto import tqdm
 
 from resfold_nb import analysis, show
 from resfold_nb.data import load, make_batch, rmse
@@ -147,16 +146,12 @@ show.say(f"In the x0-space loss, t = 49 alone holds {ratio[49] / ratio.sum():.0%
 # the same initial weights, timesteps and noise.
 
 # %%
-def bar(states, total):
-    return tqdm(states, total=total, mininterval=1, desc="training")
-
-
 recipe = named_recipe("well_fed", profile)
 recipe = recipe.but(steps=session.pick(ci=80, laptop=200, gpu=recipe.steps))
 marks = analysis.marks_for(recipe.steps, session.pick(ci=4, laptop=7, gpu=14))
 VARIANTS = {"residual": {}, "x0": {}, "eps": {"loss_space": "F"}}
 runs = {form: analysis.run(recipe.but(form=form, **loss), batch, seed, device=session.device,
-                           marks=marks, progress=bar) for form, loss in VARIANTS.items()}
+                           marks=marks, progress=show.progress) for form, loss in VARIANTS.items()}
 label = {f: FORMS[f].label + (", report's loss" if f == "eps" else "") for f in runs}
 
 budget = [{"form": label[f], "parameters": count_parameters(r.predictor), "steps": recipe.steps,

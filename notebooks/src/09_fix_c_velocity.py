@@ -17,10 +17,9 @@ seed = 0
 # %%
 import numpy as np
 import torch
-from tqdm.auto import tqdm
 
 from resfold_nb import analysis, show
-from resfold_nb.analysis.measure import MEASURING_SEED, draws_of
+from resfold_nb.analysis import MEASURING_SEED, draws_of
 from resfold_nb.data import load, make_batch, random_rotations, rmsd, superpose
 from resfold_nb.diffusion import FORMS, ddim, ddpm, edm, get_schedule, spaced_timesteps
 from resfold_nb.model import count_parameters
@@ -156,14 +155,10 @@ show.figure(fig, "Left: share of noise in the exact F against the timestep; for 
 # `laptop` all three take fewer steps than the recorded runs, so that they end within a minute.
 
 # %%
-def bar(states, total):
-    return tqdm(states, total=total, mininterval=1, desc="training")
-
-
 recipe = named_recipe("well_fed", profile)
 recipe = recipe.but(steps=session.pick(ci=80, laptop=220, gpu=recipe.steps))
 runs = {form: analysis.run(recipe.but(form=form), batch, seed, device=session.device,
-                           marks=(recipe.steps,), progress=bar) for form in ("residual", "x0", "v")}
+                           marks=(recipe.steps,), progress=show.progress) for form in ("residual", "x0", "v")}
 
 budget = [{"form": FORMS[f].label, "parameters": count_parameters(r.predictor),
            "steps": recipe.steps, "noise-level draws": recipe.steps * recipe.noise_levels,

@@ -20,7 +20,6 @@ import time
 import numpy as np
 import plotly.graph_objects as go
 import torch
-from tqdm.auto import tqdm
 
 from resfold_nb import analysis, show
 from resfold_nb.analysis.plans import VARIANTS
@@ -237,13 +236,9 @@ show.say(f"From K = 1 to K = 10 the peak grows **{memory['through'][3] / memory[
 # warm-up of 20 steps is the same for all, so it takes a larger share of the shorter run.
 
 # %%
-def bar(states, total):
-    return tqdm(states, total=total, mininterval=1, desc="training")
-
-
 NAMES = ("broken", "A", "A + D", "A + D, equal calls")
 runs = {name: analysis.run(VARIANTS[name](base), batch, seed, device=session.device,
-                           marks=[], progress=bar) for name in NAMES}
+                           marks=[], progress=show.progress) for name in NAMES}
 rows = [{"variant": name, "optimiser steps": r.recipe.steps, "parameters": sum(
              p.numel() for p in r.predictor.parameters()),
          "loss terms": r.recipe.steps * r.recipe.noise_levels,

@@ -23,9 +23,6 @@ import time
 
 import numpy as np
 import torch
-from torch.nn.attention import SDPBackend, sdpa_kernel
-from torch.utils.flop_counter import FlopCounterMode
-from tqdm.auto import tqdm
 
 from resfold_nb import analysis, show
 from resfold_nb.data import load, make_batch, random_rotations
@@ -68,9 +65,9 @@ show.say(f"Fix E drops the points' layer from the trunk: {sizes['A']:,} paramete
 # ## Three models, live
 #
 # Broken form, fix A, and fix A with fix E; recipe *well fed* (in `ci` and `laptop` with fewer steps,
-# so that three runs fit in a minute), the same seed, so the same timesteps and noise. This is *one memorised protein*: the answer never changes, the sequence alone could
-# give it, and a network blind to $x_t$ would do. It cannot show what a trunk is good for; it can
-# show that nothing breaks.
+# so that three runs fit in a minute), the same seed, so the same timesteps and noise. This is *one
+# memorised protein*: the answer never changes, the sequence alone could give it, and a network blind
+# to $x_t$ would do. It cannot show what a trunk is good for; it can show that nothing breaks.
 
 # %%
 LOOK = {"broken": (show.PALETTE["residual"], "solid"), "A": (show.PALETTE["x0"], "solid"),
@@ -79,11 +76,7 @@ LOOK = {"broken": (show.PALETTE["residual"], "solid"), "A": (show.PALETTE["x0"],
         "A, blind to x_t and t": (show.PALETTE["scaled_no_skip"], "dot")}
 
 
-def bar(states, total):
-    return tqdm(states, total=total, mininterval=1, desc="training")
-
-
-runs = {name: analysis.run(recipe, batch, seed, device=session.device, marks=(0,), progress=bar)
+runs = {name: analysis.run(recipe, batch, seed, device=session.device, marks=(0,), progress=show.progress)
         for name, recipe in recipes.items()}
 budget = [{"model": n, "parameters": count_parameters(r.predictor), "steps": r.recipe.steps,
            "noise-level draws": r.recipe.steps * r.recipe.noise_levels,
@@ -428,10 +421,8 @@ for dtype, limit in ((torch.float32, 1e-5), (torch.float64, 1e-10)):
 
 # %%
 def gflop(work):
-    """10^9 operations of matrix products; the attention written out, so that it counts."""
-    with FlopCounterMode(display=False) as counter, sdpa_kernel(SDPBackend.MATH):
-        work()
-    return counter.get_total_flops() / 1e9
+    """10^9 operations of the matrix products in some work."""
+    return analysis.count_flop(work) / 1e9
 
 
 def arithmetic(size, k):

@@ -19,7 +19,6 @@ seed = 0
 import numpy as np
 import torch
 import torch.nn.functional as functional
-from tqdm.auto import tqdm
 
 from resfold_nb import analysis, show
 from resfold_nb.analysis.plans import FROZEN_ON
@@ -297,10 +296,6 @@ show.table([{"form": f} | v | {"4 atoms over centroids": v[LINEAR] / v["centroid
 # a step than the recipe's, and fewer steps.
 
 # %%
-def bar(states, total):
-    return tqdm(states, total=total, mininterval=1, desc="training")
-
-
 LIVE = ("broken", "A", f"broken, {ATOMIC}", f"A, {ATOMIC}")
 small = dict(noise_levels=8, steps=session.pick(ci=80, laptop=200, gpu=2000))
 runs, errors = {}, {}
@@ -308,7 +303,7 @@ for name in LIVE:
     one = analysis.variant(name, "well_fed", profile).but(**small)
     data = batch if one.size.atoms else centres
     runs[name] = analysis.run(one, data, seed, device=session.device, marks=(one.steps,),
-                              progress=bar)
+                              progress=show.progress)
     errors[name] = analysis.error_by_timestep(runs[name].predictor, data, centroids=True)
 show.table([{"variant": n, "parameters": f"{count_parameters(r.predictor):,}",
              "steps": r.recipe.steps, "draws": r.recipe.steps * r.recipe.noise_levels,

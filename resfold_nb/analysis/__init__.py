@@ -1,6 +1,6 @@
 """Measurements by timestep, gradients, runs, studies and what was recorded."""
 
-from resfold_nb.analysis.cost import Cost, training_cost
+from resfold_nb.analysis.cost import Cost, count_flop, training_cost
 from resfold_nb.analysis.geometry import ACROSS, IDEAL, backbone_geometry, geometry_errors
 from resfold_nb.analysis.gradients import GradientByTimestep, gradient_by_timestep
 from resfold_nb.analysis.measure import (
@@ -39,7 +39,7 @@ from resfold_nb.analysis.tables import (
 
 __all__ = ["ACROSS", "Cost", "Curve", "ErrorByTimestep", "GradientByTimestep", "IDEAL",
            "MEASURING_SEED", "Mark", "Run", "SETTINGS", "TEN_CHAINS", "backbone_geometry",
-           "baselines", "batch_for", "best_rotated", "budget_rows", "draws_of",
+           "baselines", "batch_for", "best_rotated", "budget_rows", "count_flop", "draws_of",
            "error_by_timestep", "error_rows", "geometry_errors", "gradient_by_timestep",
            "marks_for", "measure", "median_range", "peak_memory", "probe_tokens",
            "read_timestep", "recorded_budget", "recorded_curve", "recorded_ends",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from torch.nn.attention import SDPBackend, sdpa_kernel
@@ -16,7 +17,7 @@ from resfold_nb.training import Recipe, train
 
 @dataclass(frozen=True)
 class Cost:
-    """The same on every machine, unlike seconds.
+    """The same on every machine with the same torch, unlike seconds.
 
     Attributes
     ----------
@@ -51,7 +52,12 @@ def _step(recipe: Recipe, batch: Batch) -> tuple[float, float]:
     """Operations and megabytes of one training step."""
     states = train(recipe, batch)
     list(itertools.islice(states, 2))  # the optimiser's state exists after the first step
+    return count_flop(lambda: next(states)), peak_memory(lambda: next(states)) / 1e6
+
+
+def count_flop(work: Callable[[], object]) -> float:
+    """Floating-point operations of the matrix products in `work`, on any device, "meta" too."""
     # the counter does not know the CPU's fused attention; written out, its products are counted
     with FlopCounterMode(display=False) as counter, sdpa_kernel(SDPBackend.MATH):
-        next(states)
-    return float(counter.get_total_flops()), peak_memory(lambda: next(states)) / 1e6
+        work()
+    return float(counter.get_total_flops())

@@ -59,7 +59,7 @@ def error_by_timestep(predictor: Predictor, batch: Batch, *, draws: int = 4,
     batch = batch.to(predictor.a.device, predictor.a.dtype)
     chosen = range(predictor.schedule.timesteps) if timesteps is None else timesteps
     drawn = draws_of(batch, draws, seed, rotate)
-    denoise = _denoiser(predictor, Features.of(batch), told)
+    denoise = predictor.denoiser_for(Features.of(batch), told)
     errors = [_error_at(denoise, predictor, drawn, t, centroids) for t in chosen]
     both = np.array(errors, dtype=float).reshape(-1, 2)
     return ErrorByTimestep(np.array(list(chosen)), both[:, 0], both[:, 1])
@@ -82,19 +82,6 @@ def draws_of(batch: Batch, draws: int, seed: int, rotate: bool = False) -> Draws
         turns = random_rotations(len(eps), torch.Generator().manual_seed(seed), eps.cpu())
         x0 = x0 @ turns.to(x0)
     return Draws(x0, eps, mask, scale)
-
-
-def _denoiser(predictor: Predictor, features: Features, told: Callable[[Tensor], Tensor] | None
-              ) -> Denoise:
-    if told is None:
-        return predictor.denoiser_for(features)
-
-    def denoise(x_t: Tensor, t: Tensor) -> Tensor:
-        a, s = predictor.amplitudes(t)
-        f = predictor.network(predictor.form.c_in(a, s) * x_t, told(t), features)
-        return predictor.form.x0(x_t, f, a, s)
-
-    return denoise
 
 
 def _error_at(denoise: Denoise, predictor: Predictor, drawn: Draws, t: int, centroids: bool

@@ -36,8 +36,8 @@ from resfold_nb.training.recipes import PROFILES
 
 TABLE_FIELDS = ("recipe", "form", "hash", "protein", "seed", "step", "t", "rmse", "rmsd")
 RUN_FIELDS = ("recipe", "form", "hash", "protein", "seed", "profile", "steps", "noise_levels",
-              "parameters", "calls", "teraflop", "megabytes", "seconds", "device", "threads", "torch",
-              "python", "machine")
+              "parameters", "calls", "teraflop", "megabytes", "seconds", "device", "threads",
+              "torch", "python", "machine")
 QUANTITY_FIELDS = ("recipe", "form", "hash", "protein", "seed", "quantity", "value")
 
 

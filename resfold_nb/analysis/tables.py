@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from resfold_nb.analysis.plans import HUNGRY, ONE, TEN, TURNED, variant
+from resfold_nb.analysis.quantities import LEVELS
 from resfold_nb.analysis.recorded import (
     Curve,
     median_range,
@@ -18,7 +19,6 @@ from resfold_nb.analysis.recorded import (
 SETTINGS = {"one protein": ONE, "starved": HUNGRY, "random rotations": TURNED, "ten chains": TEN}
 """What notebooks call a setting -> the named recipe and what it is trained on."""
 
-TABLED = (0, 1, 5, 25, 49)
 EARLIER = "contrast"
 """The study in which the broken form and A were recorded for *starved*."""
 
@@ -54,7 +54,7 @@ def error_rows(study: str, names: Sequence[str], setting: str) -> list[dict[str,
     rows = []
     for name in names:
         ends = {f"t = {t} (Å)": _end(variant_curve(study, name, setting, t), False)
-                for t in TABLED}
+                for t in LEVELS}
         ends["sampled, RMSD (Å)"] = _end(variant_curve(study, name, setting, "sampled"), True)
         rows.append({"setting": setting, "variant": name} | ends)
     return rows

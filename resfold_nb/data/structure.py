@@ -8,8 +8,8 @@ import numpy as np
 
 AMINO_ACIDS = "ACDEFGHIKLMNPQRSTVWY"
 BACKBONE_ATOMS = ("N", "CA", "C", "O")
-POINT_SETS = {"centroid": 1, "backbone": len(BACKBONE_ATOMS)}
-"""What may be diffused, and how many points of a residue that is."""
+POINT_SETS = ("centroid", "backbone")
+"""What may be diffused: one point a residue, or its backbone atoms."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -92,7 +92,7 @@ class Structure:
         Raises ValueError for another kind.
         """
         if kind not in POINT_SETS:
-            raise ValueError(f"points are {kind!r}; choose one of {sorted(POINT_SETS)}")
+            raise ValueError(f"points are {kind!r}; choose one of {', '.join(POINT_SETS)}")
         if kind == "centroid":
             return self.centroids
         atoms = self.backbone.reshape(-1, 3).astype(np.float64)

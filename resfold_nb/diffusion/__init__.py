@@ -19,5 +19,5 @@ from resfold_nb.diffusion.samplers import (
 from resfold_nb.diffusion.schedule import Schedule, cosine, get_schedule, linear
 
 __all__ = ["FORMS", "Denoise", "Parameterisation", "Samples", "Schedule", "cosine", "ddim",
-           "ddpm", "ddpm_step", "edm", "get_form", "get_schedule", "linear", "spaced_timesteps", "to_eps",
-           "to_v"]
+           "ddpm", "ddpm_step", "edm", "get_form", "get_schedule", "linear", "spaced_timesteps",
+           "to_eps", "to_v"]

@@ -13,9 +13,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from resfold_nb.data import BACKBONE_ATOMS
 from resfold_nb.model.layers import Attention
 
-ATOMS = 4  # N, CA, C, O
+ATOMS = len(BACKBONE_ATOMS)
 QUERIES, KEYS = 32, 128
 """Atoms of a window and atoms that they look at (Abramson et al. 2024, supplement, algorithm 7)."""
 REACHES = ("none", "residue", "window")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor, nn
 
@@ -30,20 +32,29 @@ class Predictor(nn.Module):
         return self.a[t].view(-1, 1, 1), self.s[t].view(-1, 1, 1)
 
     def raw(self, x_t: Tensor, t: Tensor, features: Features,
-            trunk_tokens: Tensor | None = None) -> Tensor:
-        """The network's output F (B n, L, 3); arguments as in `ResFold.forward`."""
+            trunk_tokens: Tensor | None = None, told: Tensor | None = None) -> Tensor:
+        """The network's output F (B n, N, 3); arguments as in `ResFold.forward`.
+
+        `told` is the timestep (B n,) that the network is given in place of t, which the
+        coefficients keep.
+        """
         a, s = self.amplitudes(t)
-        return self.network(self.form.c_in(a, s) * x_t, t, features, trunk_tokens)
+        given = t if told is None else told
+        return self.network(self.form.c_in(a, s) * x_t, given, features, trunk_tokens)
 
     def forward(self, x_t: Tensor, t: Tensor, features: Features,
-                trunk_tokens: Tensor | None = None) -> Tensor:
-        """The predicted clean points (B n, L, 3)."""
-        f = self.raw(x_t, t, features, trunk_tokens)
+                trunk_tokens: Tensor | None = None, told: Tensor | None = None) -> Tensor:
+        """The predicted clean points (B n, N, 3); arguments as in `raw`."""
+        f = self.raw(x_t, t, features, trunk_tokens, told)
         return self.form.x0(x_t, f, *self.amplitudes(t))
 
-    def denoiser_for(self, features: Features) -> Denoise:
-        """A function (x_t, t) -> x0_pred for the samplers; runs a sequence-only trunk once."""
+    def denoiser_for(self, features: Features, told: Callable[[Tensor], Tensor] | None = None
+                     ) -> Denoise:
+        """A function (x_t, t) -> x0_pred for the samplers; runs a sequence-only trunk once.
+
+        `told` says what the network is told of t, (B,) -> (B,); the truth by default.
+        """
         reusable = not self.network.size.trunk_sees_points
         with torch.no_grad():
             tokens = self.network.trunk_tokens(features) if reusable else None
-        return lambda x_t, t: self(x_t, t, features, tokens)
+        return lambda x_t, t: self(x_t, t, features, tokens, None if told is None else told(t))

@@ -5,6 +5,7 @@ from resfold_nb.show.export import export_html
 from resfold_nb.show.heatmap import heatmap, heatmaps
 from resfold_nb.show.molecule import structure
 from resfold_nb.show.player import Player, Scrubber, Trajectory, player
+from resfold_nb.show.progress import progress
 from resfold_nb.show.theme import PALETTE, figure, setup, table
 
 __all__ = [
@@ -22,6 +23,7 @@ __all__ = [
     "heatmaps",
     "panels",
     "player",
+    "progress",
     "say",
     "setup",
     "structure",

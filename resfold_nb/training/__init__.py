@@ -8,7 +8,7 @@ from resfold_nb.training.recipe import Recipe
 from resfold_nb.training.recipes import as_published, named_recipe, starved, well_fed
 from resfold_nb.training.rollout import Rollout, roll_out
 
-__all__ = ["Curriculum", "Draw", "Recipe", "Rollout", "State", "as_published", "best_device", "build", "draw",
-           "learning_rate", "load_checkpoint", "mean_squared_error", "named_recipe",
-           "pair_distance_error", "roll_out", "save_checkpoint", "starved", "train", "training_loss",
-           "well_fed"]
+__all__ = ["Curriculum", "Draw", "Recipe", "Rollout", "State", "as_published", "best_device",
+           "build", "draw", "learning_rate", "load_checkpoint", "mean_squared_error",
+           "named_recipe", "pair_distance_error", "roll_out", "save_checkpoint", "starved",
+           "train", "training_loss", "well_fed"]

@@ -55,7 +55,7 @@ def as_published(profile: str = "laptop") -> Recipe:
 def rotated(profile: str = "laptop") -> Recipe:
     """*Well fed*, but each draw of the protein is turned by a random rotation, for longer.
 
-    No constant answers here: the orientation has to be read from x_t, and at large t it cannot.
+    No constant answers here: the orientation has to be read from x_t, at large t only in part.
     """
     steps = {"ci": 120, "laptop": 600, "gpu": 6000}[profile]
     return well_fed(profile).but(name="rotated", steps=steps, rotate=True)

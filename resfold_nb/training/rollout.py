@@ -73,17 +73,15 @@ def roll_out(recipe: Recipe, predictor: Predictor, features: Features, start: Te
     plan, x = recipe.rollout, start
     network, alpha_bar = predictor.network, predictor.a.square()
     tokens = None if network.size.trunk_sees_points else network.trunk_tokens(features)
-    for call in range(calls):
-        t = predictor.schedule.timesteps - 1 - call
-        last = call == calls - 1
-        with torch.set_grad_enabled(plan.through or last):
+    first = predictor.schedule.timesteps - 1
+    last = first - calls + 1
+    for t in range(first, last, -1):
+        with torch.set_grad_enabled(plan.through):
             x0_pred = _call(predictor, x, t, features, tokens, plan.checkpoint)
-            if last:
-                return x0_pred
             if recipe.x0_clamp is not None:
                 x0_pred = x0_pred.clamp(-recipe.x0_clamp, recipe.x0_clamp)
             x = ddpm_step(x, x0_pred, draw_noise(), alpha_bar[t], alpha_bar[t - 1])
-    raise AssertionError("unreachable: a rollout has at least one call")
+    return _call(predictor, x, last, features, tokens, plan.checkpoint)
 
 
 def _call(predictor: Predictor, x: Tensor, t: int, features: Features, tokens: Tensor | None,
