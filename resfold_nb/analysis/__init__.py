@@ -1,8 +1,10 @@
 """Measurements by timestep, gradients, runs, studies and what was recorded."""
 
+from resfold_nb.analysis.claims import VERDICTS, Claim, Finding, Judgement, Rule, judge
 from resfold_nb.analysis.cost import Cost, count_flop, training_cost
 from resfold_nb.analysis.geometry import ACROSS, IDEAL, backbone_geometry, geometry_errors
 from resfold_nb.analysis.gradients import GradientByTimestep, gradient_by_timestep
+from resfold_nb.analysis.intervals import Interval, bootstrap, ratio
 from resfold_nb.analysis.measure import (
     MEASURING_SEED,
     ErrorByTimestep,
@@ -23,6 +25,7 @@ from resfold_nb.analysis.recorded import (
     recorded_ends,
     recorded_quantity,
     recorded_runs,
+    recorded_samples,
     steps_to_pass,
 )
 from resfold_nb.analysis.rotations import best_rotated, rotation_floor
@@ -37,12 +40,13 @@ from resfold_nb.analysis.tables import (
     variant_quantity,
 )
 
-__all__ = ["ACROSS", "Cost", "Curve", "ErrorByTimestep", "GradientByTimestep", "IDEAL",
-           "MEASURING_SEED", "Mark", "Run", "SETTINGS", "TEN_CHAINS", "backbone_geometry",
-           "baselines", "batch_for", "best_rotated", "budget_rows", "count_flop", "draws_of",
-           "error_by_timestep", "error_rows", "geometry_errors", "gradient_by_timestep",
-           "marks_for", "measure", "median_range", "peak_memory", "probe_tokens",
-           "read_timestep", "recorded_budget", "recorded_curve", "recorded_ends",
-           "recorded_quantity", "recorded_runs", "rotation_floor", "run", "sample",
-           "sample_errors", "steps_to_pass", "ten_chain_ids", "training_cost", "variant",
-           "variant_curve", "variant_errors", "variant_quantity"]
+__all__ = ["ACROSS", "Claim", "Cost", "Curve", "ErrorByTimestep", "Finding", "GradientByTimestep",
+           "IDEAL", "Interval", "Judgement", "MEASURING_SEED", "Mark", "Rule", "Run", "SETTINGS",
+           "TEN_CHAINS", "VERDICTS", "backbone_geometry", "baselines", "batch_for", "best_rotated",
+           "bootstrap", "budget_rows", "count_flop", "draws_of", "error_by_timestep", "error_rows",
+           "geometry_errors", "gradient_by_timestep", "judge", "marks_for", "measure",
+           "median_range", "peak_memory", "probe_tokens", "ratio", "read_timestep",
+           "recorded_budget", "recorded_curve", "recorded_ends", "recorded_quantity",
+           "recorded_runs", "recorded_samples", "rotation_floor", "run", "sample", "sample_errors",
+           "steps_to_pass", "ten_chain_ids", "training_cost", "variant", "variant_curve",
+           "variant_errors", "variant_quantity"]

@@ -111,15 +111,21 @@ def _noise(batch: Batch, draws: int, seed: int) -> Tensor:
 
 def sample(predictor: Predictor, batch: Batch, *, copies: int = 4, sampler: str = "ddpm",
            seed: int = MEASURING_SEED, timesteps: Sequence[int] | None = None,
-           x0_clamp: float | None = None, call_at_zero: bool = False) -> Samples:
+           x0_clamp: float | None = None, call_at_zero: bool = False, signal: bool = False
+           ) -> Samples:
     """Structures sampled from pure noise at t = T - 1, `copies` of each protein in turn.
 
-    Noise comes from `seed` on the CPU: the same for every model and device.
+    Noise comes from `seed` on the CPU: the same for every model and device. `signal` starts from
+    a x0 + s eps instead, as training has it at t = T - 1.
     """
     predictor.eval()
     batch = batch.to(predictor.a.device, predictor.a.dtype)
     calls = predictor.schedule.timesteps - 1 if timesteps is None else len(timesteps)
     start, *steps = (_noise(batch, copies, seed + i) for i in range(calls + 1))
+    if signal:
+        first = predictor.schedule.timesteps - 1 if timesteps is None else timesteps[0]
+        x0 = batch.x0.repeat_interleave(copies, 0)
+        start = predictor.a[first] * x0 + predictor.s[first] * start
     run = {"ddpm": ddpm, "ddim": ddim}[sampler]
     return run(predictor.denoiser_for(Features.of(batch)), predictor.schedule, start,
                timesteps=timesteps, noise=torch.stack(steps), x0_clamp=x0_clamp,

@@ -6,7 +6,7 @@ import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from resfold_nb.analysis.settings import TEN_CHAINS
+from resfold_nb.analysis.settings import FIRST_TEN, HUNDRED, TEN_CHAINS
 from resfold_nb.model import AtomSize
 from resfold_nb.training import Curriculum, Recipe, Rollout, named_recipe
 from resfold_nb.training.recipes import FROZEN_ON
@@ -20,12 +20,21 @@ Variant = Callable[[Recipe], Recipe]
 
 @dataclass(frozen=True)
 class Cell:
-    """One run of a study; `protein` is an id or `settings.TEN_CHAINS`."""
+    """One run of a study.
+
+    Attributes
+    ----------
+    protein : an id, or a set of `settings`.
+    marks : at about how many steps it is measured on the way, besides the first and the last.
+    measured : key of `quantities.MEASURED`, what is measured once more at the end.
+    """
 
     recipe: Recipe
     protein: str
     seed: int
     profile: str
+    marks: int = 14
+    measured: str = "all"
 
     @property
     def key(self) -> str:
@@ -91,6 +100,8 @@ VARIANTS: dict[str, Variant] = {
     "A, 4 atoms, windows + skips": changed(form="x0", atoms=AtomSize(reach="window")),
     "broken, 4 atoms": changed(form="residual", atoms=AtomSize(blocks=0)),
     "broken, 4 atoms, attention + skips": changed(form="residual", atoms=AtomSize()),
+    "A, cosine schedule": changed(form="x0", schedule="cosine"),
+    "broken, cosine schedule": changed(form="residual", schedule="cosine"),
     "A, no t": changed(form="x0", time_embedding="none"),
     "broken, no t": changed(form="residual", time_embedding="none"),
     "A, sinusoidal t": changed(form="x0", time_embedding="sinusoidal"),
@@ -132,6 +143,8 @@ PLANS: dict[str, Plan] = {
              (("broken, no t", "broken, linear curriculum"), (ONE,)),
              (("path 2: B + E", "path 3: B + E + D + curriculum"), (ONE, TURNED)),
              (("A, blind to x_t and t",), (ONE, TURNED, TEN))),
+    "schedule": ((("broken", "A", "broken, cosine schedule", "A, cosine schedule"),
+                  (ONE, TURNED)),),
 }
 """Study -> which variants are run in which settings, three seeds each."""
 
@@ -171,6 +184,96 @@ def _plan_of(study: str) -> Callable[[str], list[Cell]]:
     return lambda profile: planned(study, profile)
 
 
+CORE_PROTEINS = CONTRAST_PROTEINS[:2]
+CORE_RECIPES = ("starved", "well_fed", "as_published")
+CORE_FORMS = (*FORMS_COMPARED, "eps", "v", "edm")
+CORE_SEEDS, MAP_SEEDS, FACTOR_SEEDS = 5, 3, 2
+CLAMPED = dict(marks=5, measured="core")
+
+BUDGETS = {"500 steps x 1": (500, 1), "500 steps x 4": (500, 4), "2,000 steps x 1": (2000, 1)}
+"""Of the regime map: steps x noise levels. The first two have equal steps, the last two draws."""
+
+DEPTHS = {"3 layers": (1, 2), "16 layers": (9, 7)}
+"""Of the regime map: trunk layers and denoiser blocks."""
+
+FACTORS: dict[str, Variant] = {
+    "learning rate x 0.3": lambda r: r.but(learning_rate=0.3 * r.learning_rate),
+    "learning rate x 3": lambda r: r.but(learning_rate=3 * r.learning_rate),
+    "warm-up, other": lambda r: r.but(warmup=0 if r.warmup else 50),
+    "clipping, other": lambda r: r.but(clip=None if r.clip else 1.0),
+    "clean trunk": changed(trunk_sees_points=False),
+    "F-space loss": changed(loss_space="F"),
+    "superposed loss, other": lambda r: r.but(superposed=not r.superposed),
+    "pair distances, other": lambda r: r.but(pair_distance=0.0 if r.pair_distance else 0.1),
+    "coordinates in Å": changed(scale=1.0),
+    "random rotations": changed(rotate=True),
+    "zero-initialised output": changed(zero_init_output=True),
+    "t = 0 never drawn": changed(first_timestep=1),
+}
+"""Changes of one thing in a recipe. Clamping x0 and starting from a noise that still holds signal
+are no changes of training: every run of the core is sampled with and without."""
+
+
+def factor_applies(factor: str, recipe: Recipe) -> bool:
+    """Whether a factor can be changed alone: A's loss in F space is its loss in x0 space, and
+    neither superposition nor pair distances exist in F space."""
+    plain = not (recipe.superposed or recipe.pair_distance)
+    return factor != "F-space loss" or (recipe.form != "x0" and plain)
+
+
+def regime(budget: str, depth: str, form: str, profile: str = "laptop") -> Recipe:
+    """A recipe of the regime map: *starved* with another budget and depth."""
+    (steps, levels), (trunk, blocks) = BUDGETS[budget], DEPTHS[depth]
+    steps = steps if profile != "ci" else steps // 10
+    return named_recipe("starved", profile, form=form, steps=steps, noise_levels=levels,
+                        trunk_layers=trunk, denoiser_blocks=blocks)
+
+
+def core(profile: str = "laptop") -> list[Cell]:
+    """The causal experiment: forms x recipes x proteins, the regime map, one factor at a time."""
+    forms = [
+        Cell(named_recipe(name, profile, form=form), protein, seed, profile, **CLAMPED)
+        for seed in range(CORE_SEEDS)
+        for protein, name, form in itertools.product(CORE_PROTEINS, CORE_RECIPES, CORE_FORMS)
+    ]
+    regimes = [
+        Cell(regime(budget, depth, form, profile), CORE_PROTEINS[0], seed, profile, **CLAMPED)
+        for seed in range(MAP_SEEDS)
+        for budget, depth, form in itertools.product(BUDGETS, DEPTHS, FORMS_COMPARED)
+    ]
+    factors = [
+        Cell(FACTORS[factor](base), CORE_PROTEINS[0], seed, profile, marks=0, measured="none")
+        for seed in range(FACTOR_SEEDS)
+        for name, form in itertools.product(CORE_RECIPES, ("residual", "x0"))
+        for factor in FACTORS
+        if factor_applies(factor, base := named_recipe(name, profile, form=form))
+    ]
+    early = 3 * len(forms) // CORE_SEEDS
+    # the last seeds come last, so that an unfinished study still has every recipe
+    return _unique([*forms[:early], *regimes, *factors, *forms[early:]])
+
+
+def _unique(cells: Sequence[Cell]) -> list[Cell]:
+    """The cells without repeats of a run, in their order."""
+    return list({cell.key: cell for cell in reversed(cells)}.values())[::-1]
+
+
+MANY_VARIANTS = ("broken", "A", "C", "A + E", "A, blind to x_t and t")
+
+
+def hundred(profile: str = "laptop") -> list[Cell]:
+    """1, 10 and 100 chains, the last with and without random rotations."""
+    plan = [(HUNDRED, MANY_VARIANTS, {}), (HUNDRED, ("broken", "A", "C"), {"rotate": True}),
+            (FIRST_TEN, MANY_VARIANTS, {}), (FROZEN_ON, ("broken", "A"), {"scale": "training set"})]
+    return [
+        Cell(variant(name, "many_chains", profile).but(**changes), protein, seed, profile,
+             marks=0, measured="structures")
+        for seed in range(SEEDS)
+        for protein, names, changes in plan
+        for name in names
+    ]
+
+
 STUDIES: dict[str, Callable[[str], list[Cell]]] = {
-    "contrast": contrast, **{name: _plan_of(name) for name in PLANS}
+    "contrast": contrast, "core": core, "hundred": hundred, **{name: _plan_of(name) for name in PLANS}
 }

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -10,6 +12,7 @@ from resfold_nb.analysis.geometry import geometry_errors
 from resfold_nb.analysis.measure import error_by_timestep, sample, sample_errors
 from resfold_nb.analysis.probe import probe_tokens
 from resfold_nb.analysis.run import Run
+from resfold_nb.analysis.settings import held_out_batch
 from resfold_nb.data import Batch
 from resfold_nb.diffusion import spaced_timesteps
 
@@ -18,8 +21,14 @@ LEVELS = (0, 1, 5, 25, 49)
 CLAMP = 3.0  # standard deviations, as the public code's sampler
 
 
-def quantities(run: Run, batch: Batch, copies: int = 4) -> dict[str, float]:
-    """Every quantity that applies to a run; `copies` sampled structures of each protein."""
+def quantities(run: Run, batch: Batch, copies: int = 4, measured: str = "all"
+               ) -> dict[str, float]:
+    """What a key of `MEASURED` names; `copies` sampled structures of each protein."""
+    return MEASURED[measured](run, batch, copies)
+
+
+def every_quantity(run: Run, batch: Batch, copies: int = 4) -> dict[str, float]:
+    """Every quantity that applies to a run."""
     found = few_step_errors(run, batch, copies) | clamped_errors(run, batch, copies)
     found |= misled_errors(run, batch) | probe_scores(run, batch)
     if run.recipe.size.atoms is not None:
@@ -35,6 +44,28 @@ def few_step_errors(run: Run, batch: Batch, copies: int = 4) -> dict[str, float]
             samples = sample(run.predictor, batch, copies=copies, sampler=sampler,
                              timesteps=spaced_timesteps(calls), x0_clamp=run.recipe.x0_clamp)
             found |= _both(f"{sampler}, {calls} calls", *sample_errors(samples.final, batch))
+    return found
+
+
+def start_errors(run: Run, batch: Batch, copies: int = 4) -> dict[str, float]:
+    """Error of samples with and without a clamp, and from an x_t at T - 1 that holds its signal.
+
+    Training sees a x0 + s eps at t = T - 1, with a > 0; sampling starts from noise alone.
+    """
+    samples = sample(run.predictor, batch, copies=copies, x0_clamp=run.recipe.x0_clamp,
+                     signal=True)
+    started = _both("sampled, started with signal", *sample_errors(samples.final, batch))
+    return clamped_errors(run, batch, copies) | started
+
+
+def held_out_errors(run: Run, batch: Batch, copies: int = 4) -> dict[str, float]:
+    """Error by timestep on chains that were not trained on."""
+    held_out = held_out_batch(batch, run.recipe.size.point_set)
+    errors = error_by_timestep(run.predictor, held_out, draws=1, timesteps=LEVELS,
+                               rotate=run.recipe.rotate)
+    found = {}
+    for t, plain, superposed in zip(errors.t, errors.rmse, errors.rmsd, strict=True):
+        found |= _both(f"held out, t = {t}", plain, superposed)
     return found
 
 
@@ -85,6 +116,12 @@ def atom_errors(run: Run, batch: Batch, copies: int = 4) -> dict[str, float]:
     samples = sample(run.predictor, batch, copies=copies, x0_clamp=run.recipe.x0_clamp)
     found |= _both("centroids, sampled", *sample_errors(samples.final, batch, centroids=True))
     return found | _bonds(samples.final.cpu().numpy(), batch, copies)
+
+
+MEASURED: dict[str, Callable[[Run, Batch, int], dict[str, float]]] = {
+    "all": every_quantity, "core": start_errors, "structures": held_out_errors,
+    "none": lambda run, batch, copies: {},
+}
 
 
 def _bonds(points: np.ndarray, batch: Batch, copies: int) -> dict[str, float]:

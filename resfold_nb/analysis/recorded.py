@@ -81,6 +81,25 @@ def recorded_budget(study: str, recipe: Recipe, protein: str) -> dict[str, float
     return {k: float(np.median([float(row[k]) for row in rows])) for k in names} if rows else None
 
 
+def recorded_samples(study: str, recipe: Recipe, protein: str
+                     ) -> dict[int, dict[str, np.ndarray]] | None:
+    """Structures sampled at the end of each run: seed -> id -> (L, 3) in Å; None if not recorded.
+
+    One structure of each chain, of those trained on and of those held out.
+    """
+    path, start = _folder() / f"{study}_samples.npz", f"{recipe.hash}-{protein}-"
+    if not path.exists():
+        return None
+    with np.load(path) as stored:
+        keys = [key for key in stored.files if key.startswith(start)]
+        if not keys:
+            return None
+        ids, ends = stored[f"ids-{protein}"], np.cumsum(stored[f"lengths-{protein}"])
+        points = {int(key.removeprefix(start)): stored[key].reshape(-1, 3) / 100 for key in keys}
+    return {seed: dict(zip(ids.tolist(), np.split(x, ends[:-1]), strict=True))
+            for seed, x in sorted(points.items())}
+
+
 def recorded_runs(study: str) -> list[dict[str, str]]:
     """One row a run: recipe, seed, protein, device, versions, seconds; empty if not recorded."""
     path = _folder() / f"{study}_runs.csv"

@@ -26,10 +26,11 @@ from typing import Any
 import torch
 
 from resfold_nb.analysis.cost import Cost, training_cost
+from resfold_nb.analysis.measure import sample
 from resfold_nb.analysis.plans import STUDIES, Cell
 from resfold_nb.analysis.quantities import quantities
 from resfold_nb.analysis.run import Run, marks_for, run
-from resfold_nb.analysis.settings import TEN_CHAINS, batch_for
+from resfold_nb.analysis.settings import batch_for, held_out_batch
 from resfold_nb.model import count_parameters
 from resfold_nb.training import best_device
 from resfold_nb.training.recipes import PROFILES
@@ -115,16 +116,35 @@ def _report(cell: Cell, future: Future[None], done: int, total: int, seconds: fl
 def run_cell(cell: Cell, store: Path, device: str) -> None:
     """Run one cell and write its result, whole or not at all."""
     batch = batch_for(cell.recipe, cell.protein)
-    draws, copies = (1, 1) if cell.protein == TEN_CHAINS else (2, 4)  # of each protein
+    single = len(batch) == 1
+    draws, copies = (2, 4) if single else (1, 1)  # of each protein
+    marks = marks_for(cell.recipe.steps, cell.marks if single else 8) if cell.marks else ()
     finished = run(cell.recipe, batch, cell.seed, device=device, draws=draws, copies=copies,
-                   marks=marks_for(cell.recipe.steps, 14 if cell.protein != TEN_CHAINS else 8))
+                   marks=marks)
     about = _about(cell, finished, device, training_cost(cell.recipe, batch))
     result = {"about": about, "recipe": cell.recipe.as_dict(), "rows": list(_rows(finished)),
-              "quantities": quantities(finished, batch, copies)}
+              "quantities": quantities(finished, batch, copies, cell.measured)}
+    if cell.measured == "structures":
+        result["samples"] = sampled_structures(finished, batch)
     path = store / f"{cell.key}.json"
     unfinished = path.with_suffix(f".{os.getpid()}")
     unfinished.write_text(json.dumps(result))
     os.replace(unfinished, path)
+
+
+SHOWN = 30  # of the training chains, as many are sampled at the end
+
+
+def sampled_structures(finished: Run, batch: Batch) -> dict[str, list[int]]:
+    """One sampled structure of each chain, trained on and held out: id -> L x 3 in 0.01 Å."""
+    trained = batch.select(range(min(SHOWN, len(batch))))
+    found = {}
+    for chains in (trained, held_out_batch(batch)):
+        points = sample(finished.predictor, chains, copies=1,
+                        x0_clamp=finished.recipe.x0_clamp).final.cpu()
+        for name, x, mask in zip(chains.ids, chains.angstrom(points), chains.mask, strict=True):
+            found[name] = (100 * x[mask]).round().int().flatten().tolist()
+    return found
 
 
 def read_result(store: Path, cell: Cell) -> dict[str, Any] | None:

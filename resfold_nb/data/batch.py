@@ -67,6 +67,15 @@ class Batch:
             position=self.position.to(device),
         )
 
+    def select(self, rows: Sequence[int]) -> Batch:
+        """Some of the proteins, in this order, padded to the longest of them."""
+        chosen = torch.as_tensor(list(rows), device=self.mask.device)
+        length = int(self.mask[chosen].sum(1).max())
+        cut = {name: getattr(self, name)[chosen, :length]
+               for name in ("mask", "residue", "chain", "position")}
+        return replace(self, x0=self.x0[chosen, : length * self.points_per_residue],
+                       scale=self.scale[chosen], ids=tuple(self.ids[i] for i in rows), **cut)
+
     def angstrom(self, x: Tensor) -> Tensor:
         """Normalised points (..., B, L, 3) in Å."""
         return x * self.scale.to(x.dtype)[:, None, None]

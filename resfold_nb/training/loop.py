@@ -62,16 +62,19 @@ def train(recipe: Recipe, batch: Batch, seed: int = 0,
     Raises FloatingPointError when the final loss is not finite.
     """
     predictor = build(recipe, seed, device)
-    batch = batch.to(device)
-    features = Features.of(batch)
+    parts = _parts(batch.to(device), recipe.proteins)
     generator = torch.Generator(device).manual_seed(seed + 1_000_003)
     dice = random.Random(seed)  # rollout lengths, drawn where no device has to wait for them
     optimiser = _optimiser(recipe, predictor)
     plan = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: learning_rate(recipe, step))
     loss = torch.full((), math.nan, device=device)
     yield State(0, loss, predictor)
+    order: list[int] = []
     for step in range(1, recipe.steps + 1):
         predictor.train()
+        if not order:
+            order = dice.sample(range(len(parts)), len(parts)) if len(parts) > 1 else [0]
+        batch, features = parts[order.pop()]
         drawn = draw(recipe, batch, features, generator, step)
         if recipe.rollout is not None and recipe.rollout.falls_on(step):
             calls = recipe.rollout.length(dice)
@@ -87,6 +90,15 @@ def train(recipe: Recipe, batch: Batch, seed: int = 0,
         if step == recipe.steps:  # only here: each look at the loss makes a GPU wait
             _require_finite(recipe, seed, loss.detach())
         yield State(step, loss.detach(), predictor)
+
+
+def _parts(batch: Batch, proteins: int | None) -> list[tuple[Batch, Features]]:
+    """The batch in parts of `proteins` of similar length, so that little of a part is padding."""
+    if proteins is None or proteins >= len(batch):
+        return [(batch, Features.of(batch))]
+    rows = batch.mask.sum(1).argsort(stable=True).tolist()
+    chosen = [batch.select(rows[i : i + proteins]) for i in range(0, len(rows), proteins)]
+    return [(part, Features.of(part)) for part in chosen]
 
 
 def draw(recipe: Recipe, batch: Batch, features: Features, generator: torch.Generator,

@@ -13,7 +13,8 @@ from resfold_nb.model import AtomSize, NetworkSize
 from resfold_nb.training.curriculum import Curriculum
 from resfold_nb.training.rollout import Rollout
 
-ADDED = ("rollout", "curriculum", "rotate", "denoiser_sees_points", "time_embedding", "atoms")
+ADDED = ("rollout", "curriculum", "rotate", "denoiser_sees_points", "time_embedding", "atoms",
+         "scale", "proteins")
 """Fields younger than the first recorded studies: they count in the hash when they are used."""
 
 
@@ -41,6 +42,10 @@ class Recipe:
     rollout : fix D, or None.
     curriculum : how the range of t grows, or None for the whole range from the start.
     rotate : turn each draw of a protein by a random rotation, in training and in measuring.
+    scale : what coordinates are divided by: "own" (one protein by its own standard deviation,
+        many by that of the training set), "training set", or a number of Å.
+    proteins : of a large set, how many a step trains on; those of similar length go together.
+        None for all of them in every step.
     """
 
     name: str
@@ -62,6 +67,8 @@ class Recipe:
     rollout: Rollout | None = None
     curriculum: Curriculum | None = None
     rotate: bool = False
+    scale: float | str = "own"
+    proteins: int | None = None
 
     def __post_init__(self) -> None:
         """Refuse recipes that cannot run; ValueError names the field, the value and the remedy."""
@@ -75,6 +82,12 @@ class Recipe:
                 f"recipe {self.name!r}: first_timestep {self.first_timestep} lies outside "
                 f"0 ... {self.size.timesteps - 1}"
             )
+        if self.proteins is not None and self.proteins < 1:
+            raise ValueError(f"recipe {self.name!r}: proteins is {self.proteins}; give None for "
+                             "all of them, or at least 1")
+        if isinstance(self.scale, str) and self.scale not in ("own", "training set"):
+            raise ValueError(f"recipe {self.name!r}: scale is {self.scale!r}; use 'own', "
+                             "'training set' or a number of Å")
         if self.loss_space not in ("x0", "F"):
             raise ValueError(f"recipe {self.name!r}: loss_space is 'x0' or 'F'")
         if self.loss_space == "F" and (self.superposed or self.pair_distance):

@@ -70,9 +70,22 @@ def ten_chains(profile: str = "laptop") -> Recipe:
     return well_fed(profile).but(name="ten chains", steps=steps, noise_levels=4)
 
 
+def many_chains(profile: str = "laptop") -> Recipe:
+    """For 1 to 100 chains with one set of weights: 24 noisy chains a step, two of each protein.
+
+    The number of steps is the same for any number of chains, so that a chain out of 100 is seen a
+    hundredth as often as one alone: equal budgets, not equal shares.
+    """
+    steps = {"ci": 60, "laptop": 600, "gpu": 20_000}[profile]
+    size = NetworkSize.full() if profile == "gpu" else NetworkSize(64, 2, 2, 4)
+    return Recipe("many chains", size=size, steps=steps, noise_levels=2, learning_rate=2e-3,
+                  warmup=50, clip=1.0, proteins=12)
+
+
 NAMED: dict[str, Callable[[str], Recipe]] = {
     "well_fed": well_fed, "starved": starved, "as_published": as_published,
     "rotated": rotated, "ten_chains": ten_chains,
+    "many_chains": many_chains,
 }
 
 
