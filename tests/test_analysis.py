@@ -16,7 +16,9 @@ from resfold_nb import analysis
 from resfold_nb.analysis import plans, study
 from resfold_nb.analysis.measure import MEASURING_SEED
 from resfold_nb.analysis.plans import Cell
-from resfold_nb.analysis.study import read_result, run_cell, write_tables
+from resfold_nb.analysis.store import Store
+from resfold_nb.analysis.study import run_cell
+from resfold_nb.analysis.study_tables import TABLE_FIELDS, write_tables
 from resfold_nb.data import load, make_batch, rmsd, rmse
 from resfold_nb.diffusion import FORMS, get_form, linear
 from resfold_nb.model import Features, NetworkSize, Predictor, ResFold
@@ -174,7 +176,7 @@ def test_a_study_is_recorded_resumed_and_looked_up(tmp_path: Path, monkeypatch, 
 
 def test_the_time_limit_starts_no_further_run(tmp_path: Path, monkeypatch, capsys) -> None:
     monkeypatch.setitem(study.STUDIES, "tiny", lambda profile: cells())
-    assert study.main(["tiny", "--out", str(tmp_path), "--minutes", "0.000001"]) == 1
+    assert study.main(["tiny", "--out", str(tmp_path), "--minutes", "0"]) == 1
     assert "0 of 4 runs recorded" in capsys.readouterr().out
 
 
@@ -182,10 +184,9 @@ def test_an_unfinished_study_leaves_recorded_tables_alone(tmp_path: Path, monkey
                                                           capsys) -> None:
     """As when the documented command is interrupted in a fresh clone, which has no .runs."""
     monkeypatch.setitem(study.STUDIES, "tiny", lambda profile: cells())
-    run_cell(cells()[0], tmp_path, "cpu")
-    write_tables(tmp_path, "tiny", [read_result(tmp_path, cells()[0])] * 4)
+    write_tables(tmp_path, "tiny", [run_cell(cells()[0])] * 4)
     table = (tmp_path / "tiny.csv.gz").read_bytes()
-    assert study.main(["tiny", "--out", str(tmp_path), "--minutes", "0.000001"]) == 1
+    assert study.main(["tiny", "--out", str(tmp_path), "--minutes", "0"]) == 1
     assert "stay as they are" in capsys.readouterr().out
     assert (tmp_path / "tiny.csv.gz").read_bytes() == table
 
@@ -199,21 +200,20 @@ def test_a_failing_run_is_said_and_the_others_go_on(tmp_path: Path, monkeypatch,
 
 
 def test_a_result_of_another_recipe_is_not_taken(tmp_path: Path) -> None:
-    cell, other = cells()[0], cells()[2]
-    run_cell(cell, tmp_path, "cpu")
+    (cell, other), store = cells()[::2], Store(tmp_path)
+    store.write(cell, run_cell(cell))
     (tmp_path / f"{cell.key}.json").rename(tmp_path / f"{other.key}.json")
-    assert read_result(tmp_path, cell) is None and read_result(tmp_path, other) is None
+    assert store.read(cell) is None and store.read(other) is None
 
 
 def test_tables_are_tidy_and_the_same_bytes_each_time(tmp_path: Path) -> None:
-    run_cell(cells()[0], tmp_path, "cpu")
-    result = read_result(tmp_path, cells()[0])
+    result = run_cell(cells()[0])
     for name in ("a", "b"):
         write_tables(tmp_path, name, [result])
     assert (tmp_path / "a.csv.gz").read_bytes() == (tmp_path / "b.csv.gz").read_bytes()
     with gzip.open(tmp_path / "a.csv.gz", "rt") as file:
         rows = list(csv.DictReader(file))
-    assert set(rows[0]) == set(study.TABLE_FIELDS)
+    assert set(rows[0]) == set(TABLE_FIELDS)
     steps = {row["step"] for row in rows}
     assert len(rows) == 51 * len(steps) and {row["t"] for row in rows} >= {"0", "49", "sampled"}
     recipes = json.loads((tmp_path / "a_recipes.json").read_text())

@@ -8,7 +8,7 @@ import numpy as np
 
 from resfold_nb.analysis.claims import Finding
 from resfold_nb.analysis.intervals import Interval, bootstrap, ratio
-from resfold_nb.analysis.plans import CORE_PROTEINS, CORE_RECIPES, FACTORS
+from resfold_nb.analysis.plans import CORE_PROTEINS, CORE_RECIPES, FACTORS, factor_applies
 from resfold_nb.analysis.recorded import Curve, recorded_curve
 from resfold_nb.analysis.tables import variant_curve, variant_quantity
 from resfold_nb.training import Recipe, named_recipe
@@ -88,12 +88,12 @@ def core_level(form: str, whens: Sequence[When]) -> list[Finding]:
 
 
 def factor_ratio(factor: str, forms: Sequence[str], whens: Sequence[When]) -> list[Finding]:
-    """Error with one factor changed over the base recipe's."""
+    """Error with one factor changed over the base recipe's, where it can be changed alone."""
     one = CORE_PROTEINS[:1]
     bases = [(name, form, named_recipe(name, form=form)) for name in CORE_RECIPES for form in forms]
     return [compare(f"{name}, {form}, {say(when)}", core_errors(FACTORS[factor](base), when, one),
                     core_errors(base, when, one))
-            for name, form, base in bases for when in whens]
+            for name, form, base in bases if factor_applies(factor, base) for when in whens]
 
 
 def study_ratio(study: str, over: str, under: str, settings: Sequence[str],

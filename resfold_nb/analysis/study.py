@@ -1,138 +1,189 @@
-"""Studies: recipes x proteins x seeds, run by worker processes, resumable, kept as tidy tables.
+"""Studies: recipes x proteins x seeds, run by any executor, resumable, kept as tidy tables.
 
-    python -m resfold_nb study contrast --out data/recorded
+    python -m resfold_nb study core --out data/recorded
 
-Each finished run is written at once, whole or not at all, under its recipe's hash; a second start
-trains nothing twice. Needs torch and numpy alone.
+Each finished run is kept at once, whole or not at all, under its recipe's hash; a second start
+trains nothing twice. A killed worker costs the run that was in it, which is tried once more.
+Needs torch and numpy alone.
 """
 
 from __future__ import annotations
 
 import argparse
-import csv
-import gzip
-import io
-import itertools
-import json
 import os
-import platform
+import sys
 import time
-from collections.abc import Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from multiprocessing import get_context
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, wait
+from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 
-from resfold_nb.analysis.cost import Cost, training_cost
+from resfold_nb.analysis.cost import training_cost
+from resfold_nb.analysis.lanes import Lane, cluster_lane, in_process_lane, local_lanes
 from resfold_nb.analysis.measure import sample
 from resfold_nb.analysis.plans import STUDIES, Cell
+from resfold_nb.analysis.price import Price, price
 from resfold_nb.analysis.quantities import quantities
 from resfold_nb.analysis.run import Run, marks_for, run
 from resfold_nb.analysis.settings import batch_for, held_out_batch
-from resfold_nb.model import count_parameters
+from resfold_nb.analysis.store import Result, Store
+from resfold_nb.analysis.study_tables import (
+    about,
+    error_rows,
+    rows_in,
+    write_failures,
+    write_tables,
+)
+from resfold_nb.data import Batch
 from resfold_nb.training import best_device
 from resfold_nb.training.recipes import PROFILES
 
-TABLE_FIELDS = ("recipe", "form", "hash", "protein", "seed", "step", "t", "rmse", "rmsd")
-RUN_FIELDS = ("recipe", "form", "hash", "protein", "seed", "profile", "steps", "noise_levels",
-              "parameters", "calls", "teraflop", "megabytes", "seconds", "device", "threads",
-              "torch", "python", "machine")
-QUANTITY_FIELDS = ("recipe", "form", "hash", "protein", "seed", "quantity", "value")
+TRIES = 2  # of a run whose worker was killed
+SHOWN = 30  # of the training chains, as many are sampled at the end
+
+Work = Callable[[Cell, str, int | None], Result]
+"""What a worker does: (cell, device, threads) -> result."""
 
 
-def main(argv: Sequence[str]) -> int:
-    """The command `python -m resfold_nb study`; 0 when every run is recorded."""
-    options = _parse(argv)
-    cells, out = STUDIES[options.name](options.profile), Path(options.out)
-    store = out / ".runs"
-    store.mkdir(parents=True, exist_ok=True)
-    device = best_device()
-    jobs = options.jobs or (1 if device.type == "cuda" else os.cpu_count() or 1)
-    todo = [cell for cell in cells if read_result(store, cell) is None]
-    print(f"study {options.name}, profile {options.profile}: {len(cells)} runs, "
-          f"{len(cells) - len(todo)} done before, {jobs} at once on {device}", flush=True)
-    _run_all(todo, store, jobs, str(device), options.minutes)
-    results = [r for cell in cells if (r := read_result(store, cell)) is not None]
-    table = options.name if options.profile == "laptop" else f"{options.name}_{options.profile}"
-    before = _runs_in_table(out, table)
-    if len(results) < before:
-        print(f"{len(results)} of {len(cells)} runs done; the tables in {out} hold {before} and "
-              "stay as they are until this study has as many", flush=True)
-        return 1
-    write_tables(out, table, results)
-    print(f"{len(results)} of {len(cells)} runs recorded in {out}", flush=True)
-    return 0 if len(results) == len(cells) else 1
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a run just now.
+
+    Attributes
+    ----------
+    cell : which run.
+    error : None when it is done; else why it failed, or why it is tried again.
+    again : whether it is tried again.
+    done, total : runs settled in this start, and runs there were to do.
+    left : seconds that the rest will take, from the time and the planned cost so far.
+    """
+
+    cell: Cell
+    error: str | None
+    again: bool
+    done: int
+    total: int
+    left: float
+
+    def __str__(self) -> str:
+        """As the command prints it."""
+        state = "done" if self.error is None else f"{'again' if self.again else 'FAILED'}: {self.error}"
+        c = self.cell
+        return (f"[{self.done}/{self.total}, {self.left / 60:.0f} min left] {c.recipe.name}, "
+                f"{c.recipe.form}, {c.protein}, seed {c.seed}: {state}")
 
 
-def _runs_in_table(out: Path, name: str) -> int:
-    path = out / f"{name}_runs.csv"
-    return len(path.read_text().splitlines()) - 1 if path.exists() else 0
+def conduct(cells: Iterable[Cell], store: Store, lanes: Sequence[Lane], *, device: str = "cpu",
+            threads: int | None = 1, minutes: float | None = None,
+            weights: dict[str, float] | None = None, work: Work | None = None
+            ) -> Iterator[Outcome]:
+    """Run what the store lacks, and yield each run's outcome as it comes.
+
+    Parameters
+    ----------
+    lanes : executors; `local_lanes`, `in_process_lane` or `cluster_lane` make them.
+    threads : of torch in a worker; None leaves them as they are.
+    minutes : start no run after this time.
+    weights : planned seconds by `cell.key`, for the time left.
+    work : what a worker does with a cell; `run_cell` by default.
+
+    An interrupt, or closing the iterator, ends the workers at once; finished runs are kept. An
+    OSError while a result is written (a full disk) does the same and is raised.
+    """
+    todo = [c for c in cells if store.read(c) is None and store.failure(c) is None]
+    clock = _Clock(todo, weights or {})
+    end = time.monotonic() + (float("inf") if minutes is None else 60 * minutes)
+    queue, tries, work = deque(todo), Counter[str](), work or run_cell
+    running: dict[Future[Result], tuple[Cell, Lane, object]] = {}
+    try:
+        while True:
+            if time.monotonic() < end:
+                _fill(lanes, queue, running, lambda lane, c: lane.submit(work, c, device, threads))
+            if not running:
+                return
+            for future in wait(running, return_when=FIRST_COMPLETED).done:
+                cell, lane, executor = running.pop(future)
+                error, lost = _error_of(future, lane)
+                tries[cell.key] += 1
+                again = lost and tries[cell.key] < TRIES
+                if lost and lane.executor is executor:
+                    lane.drop()
+                if again:
+                    queue.append(cell)
+                elif error is None:
+                    store.write(cell, future.result())
+                else:
+                    store.fail(cell, error)
+                yield clock.tick(cell, error, again)
+    finally:
+        for lane in lanes:
+            lane.close(at_once=bool(running))
 
 
-def _parse(argv: Sequence[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m resfold_nb study", description=__doc__)
-    parser.add_argument("name", choices=sorted(STUDIES))
-    parser.add_argument("--profile", default="laptop", choices=PROFILES)
-    parser.add_argument("--out", default="build/study", help="folder of the tables")
-    parser.add_argument("--jobs", type=int, help="runs at once; one a core by default")
-    parser.add_argument("--minutes", type=float, help="start no run after this time")
-    return parser.parse_args(argv)
+def _fill(lanes: Sequence[Lane], queue: deque[Cell],
+          running: dict[Future[Result], tuple[Cell, Lane, object]],
+          start: Callable[[Lane, Cell], Future[Result]]) -> None:
+    """Give every free place of every lane a run."""
+    taken = Counter(id(lane) for _, lane, _ in running.values())
+    for lane in lanes:
+        for _ in range(lane.capacity - taken[id(lane)]):
+            if not queue:
+                return
+            cell = queue.popleft()
+            running[start(lane, cell)] = cell, lane, lane.executor
 
 
-def _run_all(cells: list[Cell], store: Path, jobs: int, device: str,
-             minutes: float | None) -> None:
-    """Run what is missing; an interrupt or the time limit costs the runs in flight at most."""
-    end = time.monotonic() + 60 * minutes if minutes else float("inf")
-    queue, started, done = iter(cells), time.monotonic(), 0
-    # A forked child would inherit torch's threads and any CUDA context, and both break there.
-    pool = ProcessPoolExecutor(jobs, get_context("spawn"), torch.set_num_threads, (1,))
-    with pool:
-        running: dict[Future[None], Cell] = {}
-        try:
-            while True:
-                for cell in itertools.islice(queue, jobs - len(running)):
-                    if time.monotonic() < end:
-                        running[pool.submit(run_cell, cell, store, device)] = cell
-                if not running:
-                    return
-                for future in wait(running, return_when=FIRST_COMPLETED).done:
-                    cell, done = running.pop(future), done + 1
-                    _report(cell, future, done, len(cells), time.monotonic() - started)
-        except KeyboardInterrupt:
-            pool.shutdown(wait=False, cancel_futures=True)
-            print("interrupted: finished runs are kept, start again to go on", flush=True)
+def _error_of(future: Future[Result], lane: Lane) -> tuple[str | None, bool]:
+    """What went wrong, if anything did, and whether it was the worker's death."""
+    try:
+        error = future.exception()
+    except CancelledError as cancelled:
+        error = cancelled
+    if error is None:
+        return None, False
+    if isinstance(error, (CancelledError, *lane.lost)):
+        return "its worker was killed", True
+    return f"{type(error).__name__}: {error}", False
 
 
-def _report(cell: Cell, future: Future[None], done: int, total: int, seconds: float) -> None:
-    error = future.exception()
-    state = "done" if error is None else f"FAILED: {error}"
-    left = seconds / done * (total - done) / 60
-    print(f"[{done}/{total}, {left:.0f} min left] {cell.recipe.name}, {cell.recipe.form}, "
-          f"{cell.protein}, seed {cell.seed}: {state}", flush=True)
+class _Clock:
+    """Counts settled runs and their planned cost."""
+
+    def __init__(self, todo: Sequence[Cell], weights: dict[str, float]) -> None:
+        self.weights = {cell.key: weights.get(cell.key, 1.0) for cell in todo}
+        self.total, self.done, self.spent = len(todo), 0, 0.0
+        self.start = time.monotonic()
+
+    def tick(self, cell: Cell, error: str | None, again: bool) -> Outcome:
+        """The outcome of a run, with the time left after it."""
+        if not again:
+            self.done += 1
+            self.spent += self.weights[cell.key]
+        rest = sum(self.weights.values()) - self.spent
+        pace = (time.monotonic() - self.start) / self.spent if self.spent else 0.0
+        return Outcome(cell, error, again, self.done, self.total, pace * rest)
 
 
-def run_cell(cell: Cell, store: Path, device: str) -> None:
-    """Run one cell and write its result, whole or not at all."""
+def run_cell(cell: Cell, device: str = "cpu", threads: int | None = None) -> Result:
+    """Run one cell, in whatever process this is; `threads` of torch, None as they are."""
+    if threads is not None:
+        torch.set_num_threads(threads)
     batch = batch_for(cell.recipe, cell.protein)
     single = len(batch) == 1
     draws, copies = (2, 4) if single else (1, 1)  # of each protein
     marks = marks_for(cell.recipe.steps, cell.marks if single else 8) if cell.marks else ()
     finished = run(cell.recipe, batch, cell.seed, device=device, draws=draws, copies=copies,
                    marks=marks)
-    about = _about(cell, finished, device, training_cost(cell.recipe, batch))
-    result = {"about": about, "recipe": cell.recipe.as_dict(), "rows": list(_rows(finished)),
+    result = {"about": about(cell, finished, device, training_cost(cell.recipe, batch)),
+              "recipe": cell.recipe.as_dict(), "rows": list(error_rows(finished)),
               "quantities": quantities(finished, batch, copies, cell.measured)}
     if cell.measured == "structures":
         result["samples"] = sampled_structures(finished, batch)
-    path = store / f"{cell.key}.json"
-    unfinished = path.with_suffix(f".{os.getpid()}")
-    unfinished.write_text(json.dumps(result))
-    os.replace(unfinished, path)
-
-
-SHOWN = 30  # of the training chains, as many are sampled at the end
+    return result
 
 
 def sampled_structures(finished: Run, batch: Batch) -> dict[str, list[int]]:
@@ -147,72 +198,94 @@ def sampled_structures(finished: Run, batch: Batch) -> dict[str, list[int]]:
     return found
 
 
-def read_result(store: Path, cell: Cell) -> dict[str, Any] | None:
-    """The stored result of a cell; None when there is none. A damaged one is said and removed."""
-    path = store / f"{cell.key}.json"
+def main(argv: Sequence[str]) -> int:
+    """The command `python -m resfold_nb study`; 0 when every run is recorded."""
+    options = _parse(argv)
+    cells, out = STUDIES[options.name](options.profile), Path(options.out)
     try:
-        result = json.loads(path.read_text())
-        return result if result["about"]["hash"] == cell.recipe.hash else None
-    except FileNotFoundError:
-        return None
-    except (ValueError, KeyError, TypeError) as error:
-        print(f"{path} is damaged ({error}); the run is done again", flush=True)
-        path.unlink()
-        return None
+        lanes, device = _lanes(options)
+        store = Store(out / ".runs")
+        if options.retry_failed:
+            store.forget_failures(cells)
+        _go(options, cells, store, lanes, device)
+        return _record(options, cells, store, out)
+    except ModuleNotFoundError as error:
+        print(error, file=sys.stderr)
+    except OSError as error:
+        print(f"stopped: {error}. Finished runs are kept; free space, or choose another --out, "
+              "and start again", file=sys.stderr, flush=True)
+    return 1
 
 
-def _about(cell: Cell, finished: Run, device: str, cost: Cost) -> dict[str, Any]:
-    recipe = cell.recipe
-    values = (recipe.name, recipe.form, recipe.hash, cell.protein, cell.seed, cell.profile,
-              recipe.steps, recipe.noise_levels,
-              count_parameters(finished.predictor), recipe.network_calls,
-              round(cost.teraflop, 4), round(cost.megabytes, 2),
-              round(finished.train_seconds, 2), device, torch.get_num_threads(),
-              torch.__version__, platform.python_version(), platform.machine())
-    return dict(zip(RUN_FIELDS, values, strict=True))
+def _lanes(options: argparse.Namespace) -> tuple[list[Lane], str]:
+    if options.scheduler:
+        return [cluster_lane(options.scheduler)], "cpu"
+    device = best_device()
+    if device.type != "cpu":
+        return [in_process_lane()], str(device)
+    return local_lanes(options.jobs or os.cpu_count() or 1), str(device)
 
 
-def _rows(finished: Run) -> Iterator[tuple[Any, ...]]:
-    """(step, t or "sampled", RMSE, RMSD), in Å to a thousandth."""
-    for mark in finished.marks:
-        errors = mark.errors
-        for t, plain, superposed in zip(errors.t, errors.rmse, errors.rmsd, strict=True):
-            yield mark.step, int(t), round(float(plain), 3), round(float(superposed), 3)
-        yield mark.step, "sampled", round(mark.sampled_rmse, 3), round(mark.sampled_rmsd, 3)
+def _go(options: argparse.Namespace, cells: Sequence[Cell], store: Store, lanes: Sequence[Lane],
+        device: str) -> None:
+    """Say what is planned, then do it; an interrupt ends it early."""
+    todo = [c for c in cells if store.read(c) is None and store.failure(c) is None]
+    at_once = sum(lane.capacity for lane in lanes)
+    print(f"study {options.name}, profile {options.profile}: {len(cells)} runs, "
+          f"{len(cells) - len(todo)} done before or failed, {at_once} at once on {device}",
+          flush=True)
+    try:
+        planned = price(todo, device)
+        if todo:
+            print(f"to do: {planned.sentence(at_once)}", flush=True)
+        with closing(conduct(todo, store, lanes, device=device, minutes=options.minutes,
+                             threads=1 if device == "cpu" else None,
+                             weights=planned.seconds)) as outcomes:
+            _show(outcomes, planned)
+    except KeyboardInterrupt:
+        print("interrupted: finished runs are kept, start again to go on", flush=True)
 
 
-def write_tables(out: Path, name: str, results: list[dict[str, Any]]) -> None:
-    """NAME.csv.gz (errors by step and t), NAME_quantities.csv.gz (what was measured at the end),
-    NAME_runs.csv (every run), NAME_recipes.json."""
-    table = [
-        dict(zip(TABLE_FIELDS, (*(r["about"][k] for k in TABLE_FIELDS[:5]), *row), strict=True))
-        for r in results for row in r["rows"]
-    ]
-    _write(out / f"{name}.csv.gz", gzip.compress(_csv(TABLE_FIELDS, table), mtime=0))
-    ends = [
-        dict(zip(QUANTITY_FIELDS, (*(r["about"][k] for k in TABLE_FIELDS[:5]), *pair), strict=True))
-        for r in results for pair in _rounded(r.get("quantities", {}))
-    ]
-    _write(out / f"{name}_quantities.csv.gz", gzip.compress(_csv(QUANTITY_FIELDS, ends), mtime=0))
-    _write(out / f"{name}_runs.csv", _csv(RUN_FIELDS, [r["about"] for r in results]))
-    recipes = {r["about"]["hash"]: r["recipe"] for r in results}
-    _write(out / f"{name}_recipes.json", (json.dumps(recipes, indent=1) + "\n").encode())
+def _show(outcomes: Iterator[Outcome], planned: Price) -> None:
+    """A bar where there is a terminal and tqdm, else a line a run."""
+    try:
+        from tqdm import tqdm
+    except ModuleNotFoundError:
+        tqdm = None
+    if tqdm is None or not sys.stderr.isatty():
+        for outcome in outcomes:
+            print(outcome, flush=True)
+        return
+    with tqdm(total=planned.runs, unit="run") as bar:
+        for outcome in outcomes:
+            bar.update(outcome.done - bar.n)
+            bar.set_postfix_str(f"{outcome.left / 60:.0f} min left by planned cost")
+            if outcome.error is not None:
+                bar.write(str(outcome))
 
 
-def _rounded(found: dict[str, float]) -> Iterator[tuple[str, float]]:
-    """To a ten-thousandth, which is finer than any seed's spread."""
-    return ((name, round(value, 4)) for name, value in found.items())
+def _record(options: argparse.Namespace, cells: Sequence[Cell], store: Store, out: Path) -> int:
+    """Write the tables, unless those in the folder hold more runs than this study has now."""
+    table = options.name if options.profile == "laptop" else f"{options.name}_{options.profile}"
+    results = [r for cell in cells if (r := store.read(cell)) is not None]
+    write_failures(out, table, [(c, why) for c in cells if (why := store.failure(c)) is not None])
+    before = rows_in(out, table)
+    if len(results) < before:
+        print(f"{len(results)} of {len(cells)} runs done; the tables in {out} hold {before} and "
+              "stay as they are until this study has as many", flush=True)
+        return 1
+    write_tables(out, table, results)
+    print(f"{len(results)} of {len(cells)} runs recorded in {out}", flush=True)
+    return 0 if len(results) == len(cells) else 1
 
 
-def _csv(fields: Sequence[str], rows: list[dict[str, Any]]) -> bytes:
-    text = io.StringIO()
-    writer = csv.DictWriter(text, fields, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return text.getvalue().encode()
-
-
-def _write(path: Path, content: bytes) -> None:
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
-    unfinished.write_bytes(content)
-    os.replace(unfinished, path)
+def _parse(argv: Sequence[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m resfold_nb study", description=__doc__)
+    parser.add_argument("name", choices=sorted(STUDIES))
+    parser.add_argument("--profile", default="laptop", choices=PROFILES)
+    parser.add_argument("--out", default="build/study", help="folder of the tables")
+    parser.add_argument("--jobs", type=int, help="processes; one a core by default")
+    parser.add_argument("--minutes", type=float, help="start no run after this time")
+    parser.add_argument("--scheduler", help="address of a Dask scheduler to run on")
+    parser.add_argument("--retry-failed", action="store_true", help="try failed runs again")
+    return parser.parse_args(argv)

@@ -3,6 +3,7 @@
 from resfold_nb.show.charts import Line, baseline_lines, chart, form_line, panels, say
 from resfold_nb.show.export import export_html
 from resfold_nb.show.heatmap import heatmap, heatmaps
+from resfold_nb.show.ledger import VERDICT_MARKS, ledger
 from resfold_nb.show.molecule import structure
 from resfold_nb.show.player import Player, Scrubber, Trajectory, player
 from resfold_nb.show.progress import progress
@@ -10,6 +11,7 @@ from resfold_nb.show.theme import PALETTE, figure, setup, table
 
 __all__ = [
     "PALETTE",
+    "VERDICT_MARKS",
     "Line",
     "Player",
     "Scrubber",
@@ -21,6 +23,7 @@ __all__ = [
     "form_line",
     "heatmap",
     "heatmaps",
+    "ledger",
     "panels",
     "player",
     "progress",

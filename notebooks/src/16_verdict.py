@@ -1,0 +1,296 @@
+# %% [markdown]
+# # 16 · The verdict
+#
+# The report ends with a diagnosis and a plan. Here every sentence of it that can be measured is an
+# object in code, with a number for each setting and a rule that decides. What comes out is a
+# ledger: *supported*, *refuted*, *depends on the regime* or *not decided*, claim by claim, and
+# what to change in a real code base first.
+#
+# **You will learn** to turn a sentence into a measurement, to fix the rule before the run, and to
+# live with "it depends". **Time:** 20 minutes to read, under a minute to run.
+# **Words:** [notation and glossary](reference.md).
+
+# %% tags=["parameters"]
+profile = "laptop"
+seed = 0
+
+# %%
+import numpy as np
+import plotly.graph_objects as go
+
+from resfold_nb import analysis, show
+from resfold_nb.analysis import evidence, ledger, plans
+from resfold_nb.analysis.claims import RULES_VERSION, VERDICTS, Claim, Rule, judge, verdict_of
+from resfold_nb.data import load, make_batch
+from resfold_nb.diffusion import FORMS
+from resfold_nb.training import named_recipe
+from resfold_nb.workbook import goal, record, start
+
+session = start(profile, seed, notebook="16_verdict")
+
+# %% [markdown]
+# ## How a claim is judged
+#
+# Take *"the scale is the main reason that the model cannot overfit"* (R16). It becomes:
+#
+# - a **measurement**: the error when only the scale is dropped, over the error when only the skip is.
+#   Below 1, the scale was the worse of the two;
+# - **settings**: three recipes, t = 49, samples, and the worst t. A claim that holds in one recipe alone is
+#   a claim about that recipe;
+# - an **interval** in each setting: the ratio's geometric mean over proteins and seeds, paired, and
+#   the bootstrap's 95 % interval;
+# - a **rule**: a threshold. A whole interval on the claimed side is a *yes*, on the other side a *no*,
+#   across it *open*. A tenth is what we call a difference between errors.
+#
+# Only yes makes *supported*, only no makes *refuted* (with fewer than half of the settings open), both
+# make *depends on the regime*, anything else is *not decided*. Each rule says whether it was set
+# before the runs that decide it, or after they had been seen, and carries a version.
+#
+# With three seeds an interval is hardly wider than their range; with two it *is* their range. It speaks of
+# these proteins and budgets, not of all.
+
+# %%
+every = [j for judgements in ledger.judged().values() for j in judgements]
+example = next(j for j in every if j.claim.id == "primary-cause")
+show.say(f"The rule of *{example.claim.id}*: {example.claim.rule}. Rules of verdict: version "
+         f"{RULES_VERSION}. In the ledger: {len(every)} claims, {sum(len(j.findings) for j in every)} "
+         "intervals.")
+show.table([{"setting": f.setting, "ratio (95 % interval)": str(f.value or "not recorded"), "answer": a}
+            for f, a in zip(example.findings, example.answers)],
+           "Recorded, study core, profile laptop, CPU: only the scale dropped over only the skip dropped")
+show.say(f"So: **{example.verdict}**.")
+
+# %% [markdown]
+# ## Predict first
+#
+# Before you open the ledger, write down three of the report's claims that you believe, and one that you
+# do not. The list is in [the report in brief](00_tour.ipynb).
+#
+# ## A small autopsy, live
+#
+# One cell of the regime map: a shallow network, one noise level a step, one protein, one seed; four
+# forms, so that skip and scale are dropped one at a time. In `laptop` this is a run that was
+# recorded, too: the same recipe and seed must give the same numbers.
+
+# %%
+BUDGET, DEPTH, PROTEIN = "500 steps x 1", "3 layers", "1HZ6_A"
+batch = make_batch(load(PROTEIN))
+recipes = {form: plans.regime(BUDGET, DEPTH, form, profile) for form in plans.FORMS_COMPARED}
+runs = {form: analysis.run(recipe, batch, seed, device=session.device, marks=(),
+                           progress=show.progress) for form, recipe in recipes.items()}
+rows = [{"form": FORMS[form].label, **{f"t = {t} (Å)": run.last.errors.rmse[t] for t in (1, 25, 49)},
+         "sampled (Å)": run.last.sampled_rmse} for form, run in runs.items()]
+steps = runs["x0"].recipe.steps
+show.table(rows, f"Live: RMSE after {steps} steps of one noise level, {DEPTH}, {PROTEIN}, seed {seed}, "
+                 f"{session.device}")
+
+# %%
+def recorded_row(form, t):
+    """The recorded error of this seed at the end, or None."""
+    curve = analysis.recorded_curve("core", recipes[form], PROTEIN, t)
+    return None if curve is None or seed not in curve.seeds else curve.rmse[curve.seeds.index(seed), -1]
+
+
+pairs = [(runs[form].last.errors.rmse[t], recorded_row(form, t)) for form in runs for t in (1, 25, 49)]
+known = [(live, old) for live, old in pairs if old is not None]
+if known:
+    apart = max(abs(live - old) for live, old in known)
+    show.say(f"Largest distance from the recorded run of the same recipe and seed: **{apart:.3f} Å** "
+             "(recorded to 0.001 Å; other machines, versions and thread counts may differ more).")
+else:
+    show.say("This profile's or seed's run is **not recorded**: nothing to compare with.")
+
+# %%
+live = {form: {t: run.last.errors.rmse[t] if t != "sampled" else run.last.sampled_rmse
+               for t in evidence.ENDS} for form, run in runs.items()}
+effects = {t: {"only the scale": live["skip_unscaled"][t] / live["residual"][t],
+               "only the skip": live["scaled_no_skip"][t] / live["residual"][t],
+               "both (fix A)": live["x0"][t] / live["residual"][t]} for t in evidence.ENDS}
+show.table([{"at": evidence.say(t), **{f"dropping {k}": v for k, v in each.items()}}
+            for t, each in effects.items()],
+           "Live, one seed: error over the broken form's; below 1 is better")
+show.say("One seed decides nothing. It shows what a setting's ratio is made of; the ledger has them "
+         "with intervals.")
+
+# %% [markdown]
+# ## The count
+
+# %%
+fig = go.Figure()
+for verdict in VERDICTS:
+    sign, colour = show.VERDICT_MARKS[verdict]
+    values = [ledger.counts(js)[verdict] for js in ledger.judged().values()]
+    fig.add_bar(y=list(ledger.judged()), x=values, orientation="h", name=f"{sign} {verdict}",
+                marker_color=colour, text=[f"{sign} {n}" if n else "" for n in values], textangle=0)
+fig.update_layout(barmode="stack", title="Verdicts on the report's claims",
+                  xaxis_title="claims (count)", yaxis=dict(title="group of claims", autorange="reversed"),
+                  legend=dict(orientation="h", y=-0.25))
+total = ledger.counts(every)
+show.figure(fig, "Stacked bars, a group of claims each. In all: "
+            + ", ".join(f"{n} {verdict}" for verdict, n in total.items()) + ". Recorded studies.")
+
+# %% [markdown]
+# ## The ledger
+#
+# Every line opens to what was measured, its rule, and a picture: a dot and a bar a setting, the
+# threshold dashed. Ratios below 1 mean that the first of the two errs less.
+
+# %%
+show.ledger(ledger.judged())
+
+# %%
+after = sum(j.claim.rule is not None and j.claim.rule.fixed != "before the runs" for j in every)
+changed = [j.claim.id for j in every if j.claim.rule is not None and j.claim.rule.version > 1]
+show.say(f"Of {len(every)} claims, {after} have a rule set **after** its study had been seen in an earlier "
+         "notebook: take those as descriptions rather than tests. Rules changed since their first version: "
+         f"{', '.join(changed) or 'none'}.")
+
+# %% [markdown]
+# ## What to change first
+#
+# You have a broken form in your own code. Which single change would have helped in *every* recipe, and
+# which might hurt? Each row changes one thing in the broken model; the table is sorted by its *worst*
+# recipe, because you do not know which one is yours.
+
+# %%
+FORM_CHANGES = {"A: drop scale and skip": "x0", "drop the scale alone": "skip_unscaled",
+                "drop the skip alone": "scaled_no_skip", "B: predict noise": "eps",
+                "C: predict velocity": "v"}
+
+
+def changes(when):
+    """change -> recipe -> interval of the error over the broken form's; None: not recorded."""
+    found = {name: [evidence.compare(r, *(evidence.core_errors(named_recipe(r, form=f), when)
+                                          for f in (form, "residual"))) for r in plans.CORE_RECIPES]
+             for name, form in FORM_CHANGES.items()}
+    for factor in plans.FACTORS:
+        each = evidence.factor_ratio(factor, ("residual",), (when,))
+        if factor not in ("random rotations", "coordinates in Å"):  # other tasks, not repairs
+            found[factor] = each
+    return {name: {r: next((f.value for f in each if f.setting.startswith(r)), None)
+                   for r in plans.CORE_RECIPES} for name, each in found.items()}
+
+
+def worst(each):
+    """The largest known ratio over recipes; infinity where nothing is known."""
+    return max((v.estimate for v in each.values() if v is not None), default=np.inf)
+
+
+ranked = {}
+for when in ("worst t", "sampled"):
+    found = {k: v for k, v in changes(when).items() if any(v.values())}
+    ranked[when] = sorted(found.items(), key=lambda item: worst(item[1]))
+    if ranked[when]:
+        show.table([{"change": name, **{r: str(v or "not run") for r, v in each.items()}}
+                    for name, each in ranked[when]],
+                   f"Recorded, study core: {when}, error over the broken form's, one change each (forms: two "
+                   "proteins x five seeds; factors: one protein x two seeds)")
+    else:
+        show.say(f"Study core is **not recorded**: no order by {when}.")
+
+# %%
+def sentence(when):
+    """What the table's order says, in words."""
+    helps = [name for name, each in ranked[when] if worst(each) < 1 / 1.1]
+    hurts = [name for name, each in ranked[when] if worst(each) > 1.1]
+    return (f"**{when.capitalize()}.** Helped by a tenth or more in every recipe where it was run: "
+            f"{'; '.join(helps) or 'nothing'}. Hurt in at least one: {'; '.join(hurts) or 'nothing'}.")
+
+
+for when in ranked:
+    if ranked[when]:
+        show.say(sentence(when))
+blind = evidence.study_ratio("velocity", "A, blind to x_t and t", "A", ("one protein", "random rotations",
+                                                                        "ten chains"), ("sampled",))
+show.say("Before any of it, run the blind network. Its samples over A's: "
+         + "; ".join(f"{f.setting.split(',')[0]} {f.value or 'not recorded'}" for f in blind)
+         + ". Where that is below 1, the test you debug with has an answer that needs no denoising, and a "
+           "model that passes it has shown little.")
+
+# %% [markdown]
+# So, in a real code base:
+#
+# 1. **Find out what your test can show.** Train a blind network beside the model. If it wins, the test
+#    asks for a constant; turn the protein at random, or train on many.
+# 2. **Draw the error by t** with its three baselines, and sample. The two can disagree about the
+#    same change: a sampler forgives at t = 49 what a plot by t does not.
+# 3. **Change one thing.** A fix that changes two (A drops scale *and* skip) names no culprit.
+# 4. **Feed it first.** More noise levels a step, warm-up and clipping belong to the budget, not
+#    to the diagnosis: compare the three columns above before blaming a formula.
+# 5. **Then the order of the table above**, from the top, stopping where the goal is met.
+#
+# What the ledger cannot say: anything about the report's own run, whose size, batch, optimiser and
+# protein are not known; about full-size networks, which were not run here; about proteins other
+# than those named. One learning rate served all forms; the factors show what three times more or less does.
+
+# %%
+full = [name for name in ("core_gpu", "hundred_gpu") if analysis.recorded_runs(name)]
+show.say(f"Profile gpu (full size): {', '.join(full) if full else '**not recorded**'}. "
+         "`python -m resfold_nb study core --profile gpu --out data/recorded` makes it.")
+
+# %% [markdown]
+# ## Exercises
+#
+# **1.** A claim was measured in four settings: yes, yes, open, no. What is its verdict? And with the last
+# one open?
+
+# %% tags=["exercise"]
+my_verdicts = None  # two strings, for example ("supported", "refuted")
+
+# %% tags=["solution"]
+# Solution
+# A yes and a no: it depends. Two yes and two open: half of the settings are silent.
+solution_1 = ("depends on the regime", "not decided")
+
+# %% tags=["check"]
+answer = solution_1 if my_verdicts is None else tuple(my_verdicts)
+right = tuple(verdict_of(x) for x in (("yes", "yes", "open", "no"), ("yes", "yes", "open", "open")))
+assert answer == right, f"it is {right}"
+print("not answered; the solution is" if my_verdicts is None else "right:", answer)
+
+# %% [markdown]
+# **2.** Two seeds give ratios 0.8 and 1.0, on one protein. What are the ends of the bootstrap's 95 %
+# interval, and does the rule *below 0.909* answer?
+
+# %% tags=["exercise"]
+my_interval = None  # (low, high)
+
+# %% tags=["solution"]
+# Solution
+# Drawing two with replacement gives (0.8, 0.8) a quarter of the time and (1, 1) another: the range.
+solution_2 = (0.8, 1.0)
+
+# %% tags=["check"]
+answer = solution_2 if my_interval is None else my_interval
+found = analysis.ratio([np.array([0.8, 1.0])], [np.ones(2)])
+assert np.allclose(answer, found[1:], atol=0.01), f"it is {found}"
+print("not answered; the solution is" if my_interval is None else "right:", f"{found}:",
+      Rule("below", 1 / 1.1).answer(found))
+
+# %% [markdown]
+# **3.** Judge a claim of your own: *"C errs less than A in samples"*, in the three recipes of the core.
+
+# %% tags=["exercise"]
+my_claim = None  # a Claim; evidence.core_ratio finds the ratios
+
+# %% tags=["solution"]
+# Solution
+# The first form's error over the second's, with the threshold that the ledger uses for "better".
+solution_3 = Claim("mine", "R11", "C errs less than A in samples.", "C over A", "09_fix_c_velocity",
+                   Rule("below", 1 / 1.1), lambda: evidence.core_ratio("v", "x0", ("sampled",)))
+
+# %% tags=["check"]
+claim = solution_3 if my_claim is None else my_claim
+mine = judge(claim)
+assert len(mine.findings) == 3, f"three recipes give three findings, not {len(mine.findings)}"
+print("not answered; the solution says" if my_claim is None else "yours says:", mine.verdict)
+for f, a in zip(mine.findings, mine.answers):
+    print(f"  {f.setting}: {f.value or 'not recorded'}, {a}")
+
+# %%
+goal("claims without a setting's number", sum("not recorded" in j.answers for j in every), "==", 0, "")
+mean = {form: float(run.last.errors.rmse.mean()) for form, run in runs.items()}
+record("broken, mean RMSE over t", mean["residual"], "Å")
+record("A, mean RMSE over t", mean["x0"], "Å")
+record("only the scale dropped, mean RMSE over t", mean["skip_unscaled"], "Å")
+record("only the skip dropped, mean RMSE over t", mean["scaled_no_skip"], "Å")
