@@ -27,36 +27,45 @@ class Lane:
     capacity : runs at once.
     lost : errors that mean "the worker died", not "the run failed".
     local : whether its one worker is a process of this machine that can be ended at once.
+    at_end : called when the lane is closed.
     """
 
     def __init__(self, make: Callable[[], Executor], capacity: int = 1, *,
                  lost: tuple[type[BaseException], ...] = (BrokenExecutor,),
-                 local: bool = False) -> None:
+                 local: bool = False, at_end: Callable[[], object] = bool) -> None:
         self.make, self.capacity, self.lost, self.local = make, capacity, lost, local
+        self.at_end = at_end
         self.executor: Executor | None = None
         self.pid: Future[int] | None = None
 
     def submit(self, work: Callable[..., Any], *arguments: Any) -> Future[Any]:
-        """Hand over a call; starts the executor if it is not there."""
+        """Hand over a call; starts the executor if it is not there, or broke while it was idle."""
+        try:
+            return self._ready().submit(work, *arguments)
+        except BrokenExecutor:
+            self.drop()
+            return self._ready().submit(work, *arguments)
+
+    def _ready(self) -> Executor:
         if self.executor is None:
             self.executor = self.make()
             self.pid = self.executor.submit(os.getpid) if self.local else None
-        return self.executor.submit(work, *arguments)
+        return self.executor
 
     def drop(self) -> None:
         """Give up a broken executor; the next call starts another."""
         if self.executor is not None:
-            self.executor.shutdown(wait=False, cancel_futures=True)
+            self.executor.shutdown(wait=False)
         self.executor = self.pid = None
 
     def close(self, at_once: bool) -> None:
         """End the executor; `at_once` does not wait for the run in it."""
-        if self.executor is None:
-            return
         if at_once and self.pid is not None:
             self._end_worker(self.pid)
-        self.executor.shutdown(wait=not at_once or self.local, cancel_futures=True)
+        if self.executor is not None:
+            self.executor.shutdown(wait=not at_once or self.local)
         self.executor = self.pid = None
+        self.at_end()
 
     @staticmethod
     def _end_worker(pid: Future[int]) -> None:
@@ -104,7 +113,7 @@ def cluster_lane(address: str) -> Lane:
         ) from error
     client = Client(address)
     threads = sum(client.nthreads().values())
-    return Lane(client.get_executor, max(1, threads),
+    return Lane(client.get_executor, max(1, threads), at_end=client.close,
                 lost=(BrokenExecutor, CancelledError, KilledWorker))
 
 

@@ -120,6 +120,8 @@ def conduct(cells: Iterable[Cell], store: Store, lanes: Sequence[Lane], *, devic
                     store.fail(cell, error)
                 yield clock.tick(cell, error, again)
     finally:
+        for future in running:
+            future.cancel()
         for lane in lanes:
             lane.close(at_once=bool(running))
 

@@ -1,0 +1,244 @@
+"""How good a structure is, and structures that need no training to compare with.
+
+Points are centroids in Å, one a residue. Scores that are defined for CA atoms take them as CA.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from resfold_nb.data import load, rmsd, superpose
+
+CONTACT, SEPARATION = 8.0, 6
+SHORTEST_TM = 19
+"""Residues; below this d0 of the TM-score would be under half an Å."""
+SEARCH_RADIUS, FEWEST, ROUNDS = 4.5, 4, 3
+MIRROR = (-1.0, 1.0, 1.0)
+
+
+@dataclass(frozen=True)
+class StructureScores:
+    """One structure against the truth.
+
+    Attributes
+    ----------
+    rmsd, mirror_rmsd : Å after superposition without reflection, to the truth and its mirror image.
+    lddt : 0 to 1, local differences of pair distances; needs no superposition, so a mirror image
+        scores as the structure itself.
+    tm_score : 0 to 1, as in `tm_score`.
+    contact_precision : 0 to 1, as in `contact_precision`; NaN without predicted contacts.
+    """
+
+    rmsd: float
+    mirror_rmsd: float
+    lddt: float
+    tm_score: float
+    contact_precision: float
+
+
+def score(predicted: np.ndarray, truth: np.ndarray, length: int | None = None) -> StructureScores:
+    """Score points (L, 3) in Å against the true ones (L, 3), residue by residue.
+
+    `length` normalises the TM-score where only part of a chain was predicted: the whole chain's.
+    lDDT is biotite's, radius 15 Å, all pairs of residues. Raises ValueError where shapes differ.
+    """
+    from biotite.structure import lddt
+
+    if predicted.shape != truth.shape:
+        raise ValueError(f"{predicted.shape} points cannot be scored against {truth.shape}")
+    x, y = (torch.as_tensor(np.asarray(p), dtype=torch.float64) for p in (predicted, truth))
+    return StructureScores(
+        rmsd=float(rmsd(x, y)),
+        mirror_rmsd=float(rmsd(x, y * y.new_tensor(MIRROR))),
+        # one point a residue: biotite leaves out each point's distance to itself in any case
+        lddt=float(lddt(truth, predicted, exclude_same_residue=False)),
+        tm_score=tm_score(predicted, truth, length),
+        contact_precision=contact_precision(predicted, truth),
+    )
+
+
+def score_all(predicted: Mapping[str, np.ndarray], truth: Mapping[str, np.ndarray]
+              ) -> dict[str, StructureScores]:
+    """`score` of each structure that has a truth, by id."""
+    return {name: score(points, truth[name]) for name, points in predicted.items() if name in truth}
+
+
+def contact_precision(predicted: np.ndarray, truth: np.ndarray, *, cutoff: float = CONTACT,
+                      separation: int = SEPARATION) -> float:
+    """Share of the predicted contacts that are contacts of the truth.
+
+    A contact is a pair of residues with |i - j| >= `separation` closer than `cutoff` Å; *all*
+    predicted ones count, not the best so many. NaN where none is predicted: there is nothing to be
+    right about. i counts the residues that are present. Points are (L, 3).
+    """
+    wanted = np.subtract.outer(range(len(truth)), range(len(truth))) >= separation
+    near = [wanted & (_distances(p) < cutoff) for p in (predicted, truth)]
+    return float(near[1][near[0]].mean()) if near[0].any() else float("nan")
+
+
+class Superposition(NamedTuple):
+    """The best that was found."""
+
+    score: float
+    points: np.ndarray  # (L, 3) Å, on the truth
+
+
+def tm_score(predicted: np.ndarray, truth: np.ndarray, length: int | None = None) -> float:
+    """TM-score of points (L, 3) with known correspondence; see `tm_superposition`."""
+    return tm_superposition(predicted, truth, length).score
+
+
+def tm_superposition(predicted: np.ndarray, truth: np.ndarray, length: int | None = None
+                     ) -> Superposition:
+    """The superposition of highest TM-score that a search finds, and that score.
+
+    TM = (1 / length) sum_i 1 / (1 + (d_i / d0)^2), d0 = 1.24 (length - 15)^(1/3) - 1.8 Å, `length`
+    that of the target (Zhang & Skolnick 2004, doi:10.1002/prot.20264). Residue i is residue i: no
+    alignment is sought. As in their program the search starts from superpositions of the whole
+    chain and of its pieces, and fits again to the residues that came near. It need not find the
+    optimum, so the score is a lower bound. Raises ValueError for a `length` below `SHORTEST_TM`.
+    """
+    length = len(truth) if length is None else length
+    if length < SHORTEST_TM:
+        raise ValueError(f"a TM-score needs {SHORTEST_TM} residues or more, this has {length}")
+    x, y = (torch.as_tensor(np.asarray(p), dtype=torch.float64) for p in (predicted, truth))
+    d0, fitted = 1.24 * (length - 15) ** (1 / 3) - 1.8, _pieces(len(y))
+    moving, fixed = (p.expand(len(fitted), -1, -1) for p in (x, y))
+    moved = []
+    for _ in range(ROUNDS):
+        moved.append(superpose(moving, fixed, fitted))
+        fitted = _near((moved[-1] - y).norm(dim=-1))
+    tried = torch.cat(moved)
+    scores = (1 / (1 + ((tried - y).norm(dim=-1) / d0) ** 2)).sum(1) / length
+    return Superposition(float(scores.max()), tried[scores.argmax()].numpy())
+
+
+def _pieces(length: int) -> Tensor:
+    """(pieces, L) bool: the whole chain, and windows of a half and a quarter of it."""
+    rows = [torch.ones(length, dtype=torch.bool)]
+    for size in (length // 2, length // 4):
+        size = max(size, FEWEST)
+        for start in range(0, length - size + 1, max(size // 2, 1)):
+            rows.append(torch.zeros(length, dtype=torch.bool))
+            rows[-1][start : start + size] = True
+    return torch.stack(rows)
+
+
+def _near(distances: Tensor) -> Tensor:
+    """Residues (pieces, L) that came near, and at least the nearest few."""
+    enough = distances.kthvalue(min(FEWEST, distances.shape[1]), dim=1, keepdim=True).values
+    return distances <= enough.clamp(min=SEARCH_RADIUS)
+
+
+def _distances(points: np.ndarray) -> np.ndarray:
+    """(L, L) Å between points (L, 3)."""
+    return np.linalg.norm(points[:, None] - points[None], axis=-1)
+
+
+def neighbour_step(chains: Sequence[np.ndarray]) -> float:
+    """Mean distance of neighbours along chains (L, 3), in Å."""
+    steps = [np.linalg.norm(np.diff(x, axis=0), axis=1) for x in chains]
+    return float(np.concatenate(steps).mean())
+
+
+def random_coil(length: int, generator: np.random.Generator, step: float = 3.8) -> np.ndarray:
+    """(L, 3) Å: a freely jointed chain, steps of `step` Å in uniform directions; it may cross."""
+    turns = generator.standard_normal((length, 3))
+    return np.cumsum(step * turns / np.linalg.norm(turns, axis=1, keepdims=True), axis=0)
+
+
+def helix(length: int) -> np.ndarray:
+    """(L, 3) Å: a right-handed alpha helix of CA atoms: radius 2.3, rise 1.5 Å, 100° a residue."""
+    i = np.arange(length)
+    angle = np.radians(100) * i
+    return np.stack([2.3 * np.cos(angle), 2.3 * np.sin(angle), 1.5 * i], axis=1)
+
+
+def handedness(points: np.ndarray) -> float:
+    """Mean triple product of three steps in a row over their lengths, -1 to 1.
+
+    Above 0 for a right-handed helix; a mirror image has the opposite sign. Points are (L, 3).
+    """
+    steps = np.diff(points, axis=0)
+    unit = steps / np.linalg.norm(steps, axis=1, keepdims=True)
+    return float((np.cross(unit[:-2], unit[1:-1]) * unit[2:]).sum(1).mean())
+
+
+def mean_distances(chains: Sequence[np.ndarray]) -> np.ndarray:
+    """(longest,) Å: mean distance of two residues by |i - j| over chains (L, 3); 0 at 0."""
+    longest = max(len(x) for x in chains)
+    total, count = np.zeros(longest), np.zeros(longest)
+    for x in chains:
+        apart = np.abs(np.subtract.outer(range(len(x)), range(len(x)))).ravel()
+        total += np.bincount(apart, _distances(x).ravel(), longest)
+        count += np.bincount(apart, minlength=longest)
+    return total / count
+
+
+def mean_structure(length: int, chains: Sequence[np.ndarray]) -> np.ndarray:
+    """(L, 3) Å: points whose distances are near the `mean_distances` of training chains.
+
+    Classical multidimensional scaling (Torgerson 1952): with B = -J D^2 J / 2, J centring, the
+    points are the three leading eigenvectors times the roots of their eigenvalues. Distances do
+    not know a mirror image, so of the two the one is taken whose `handedness` has the sign of the
+    chains' mean. Raises ValueError for a `length` beyond the longest chain.
+    """
+    by_separation = mean_distances(chains)
+    if length > len(by_separation):
+        raise ValueError(f"the longest training chain has {len(by_separation)} residues, "
+                         f"so distances along {length} are not known")
+    apart = np.abs(np.subtract.outer(range(length), range(length)))
+    centring = np.eye(length) - 1 / length
+    values, vectors = np.linalg.eigh(-centring @ by_separation[apart] ** 2 @ centring / 2)
+    points = vectors[:, -3:] * np.sqrt(np.maximum(values[-3:], 0))
+    wanted = np.mean([handedness(x) for x in chains])
+    return points if handedness(points) * wanted >= 0 else points * np.array(MIRROR)
+
+
+@dataclass(frozen=True)
+class Copied:
+    """What the nearest training chain has to say of a target.
+
+    Attributes
+    ----------
+    id : of the training chain.
+    identity : share of the aligned residues that are the same.
+    rows : (n,) residues of the target that are aligned; the others are not placed.
+    points : (n, 3) Å, the training chain's points at those residues.
+    """
+
+    id: str
+    identity: float
+    rows: np.ndarray
+    points: np.ndarray
+
+
+def nearest_chain(sequence: str, training: Sequence[str]) -> Copied:
+    """Copy the points of the bundled chain of highest alignment score, the target's own apart.
+
+    Global alignment with free ends (BLOSUM62, gaps -10 and -1) by biotite. `training` are ids of
+    the bundled set; a chain of the same sequence is passed over.
+    """
+    known = [structure for name in training if (structure := load(name)).sequence != sequence]
+    traces = [_align(sequence, structure.sequence) for structure in known]
+    best = max(range(len(known)), key=lambda i: traces[i][0])
+    mine, its = traces[best][1].T
+    same = [sequence[i] == known[best].sequence[j] for i, j in zip(mine, its, strict=True)]
+    return Copied(known[best].id, float(np.mean(same)), mine, known[best].centroids[its])
+
+
+def _align(one: str, other: str) -> tuple[float, np.ndarray]:
+    """Score and the aligned pairs (n, 2)."""
+    from biotite.sequence import ProteinSequence
+    from biotite.sequence.align import SubstitutionMatrix, align_optimal
+
+    found = align_optimal(ProteinSequence(one), ProteinSequence(other),
+                          SubstitutionMatrix.std_protein_matrix(), gap_penalty=(-10, -1),
+                          terminal_penalty=False, max_number=1)[0]
+    return found.score, found.trace[(found.trace >= 0).all(axis=1)]
