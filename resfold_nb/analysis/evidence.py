@@ -39,11 +39,12 @@ def errors(curve: Callable[[When], Curve | None], when: When, *, superposed: boo
     return pooled.get(when, np.mean)(each, axis=0)
 
 
-def core_errors(recipe: Recipe, when: When, proteins: Sequence[str] = CORE_PROTEINS,
-                **options: float) -> Errors:
-    """Errors of a recipe of study `core`, a protein each."""
-    return whole([errors(lambda t, p=p: recorded_curve("core", recipe, p, t), when, **options)
-                  for p in proteins])
+def core_errors(recipe: Recipe, when: When, proteins: Sequence[str] = CORE_PROTEINS, *,
+                superposed: bool | None = None, share: float = 1.0) -> Errors:
+    """Errors of a recipe of study `core`, a protein each; superposed where its training was."""
+    after = recipe.superposed if superposed is None else superposed
+    return whole([errors(lambda t, p=p: recorded_curve("core", recipe, p, t), when,
+                         superposed=after, share=share) for p in proteins])
 
 
 def study_errors(study: str, name: str, setting: str, when: When) -> Errors:
@@ -89,11 +90,21 @@ def core_level(form: str, whens: Sequence[When]) -> list[Finding]:
 
 def factor_ratio(factor: str, forms: Sequence[str], whens: Sequence[When]) -> list[Finding]:
     """Error with one factor changed over the base recipe's, where it can be changed alone."""
-    one = CORE_PROTEINS[:1]
     bases = [(name, form, named_recipe(name, form=form)) for name in CORE_RECIPES for form in forms]
-    return [compare(f"{name}, {form}, {say(when)}", core_errors(FACTORS[factor](base), when, one),
-                    core_errors(base, when, one))
+    return [compare(f"{name}, {form}, {say(when)}", *_with_and_without(factor, base, when))
             for name, form, base in bases if factor_applies(factor, base) for when in whens]
+
+
+def _with_and_without(factor: str, base: Recipe, when: When) -> tuple[Errors, Errors]:
+    """Errors with the factor changed and of the base, in one measure.
+
+    Superposed if either was trained so, or at random rotations, which leave no orientation right.
+    """
+    changed = FACTORS[factor](base)
+    free = base.superposed or changed.superposed or changed.rotate
+    with_it, without = (core_errors(recipe, when, CORE_PROTEINS[:1], superposed=free)
+                        for recipe in (changed, base))
+    return with_it, without
 
 
 def study_ratio(study: str, over: str, under: str, settings: Sequence[str],

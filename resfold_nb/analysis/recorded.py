@@ -128,7 +128,7 @@ def _folder() -> Path:
     return data_directory() / "recorded"
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=16)
 def _index(study: str) -> dict[tuple[str, str, str], list[tuple[int, int, float, float]]]:
     found: dict[tuple[str, str, str], list[tuple[int, int, float, float]]] = {}
     for row in _rows(f"{study}.csv.gz"):
@@ -138,7 +138,7 @@ def _index(study: str) -> dict[tuple[str, str, str], list[tuple[int, int, float,
     return found
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=16)
 def _quantities(study: str) -> dict[tuple[str, str, str], dict[int, float]]:
     found: dict[tuple[str, str, str], dict[int, float]] = {}
     for row in _rows(f"{study}_quantities.csv.gz"):
