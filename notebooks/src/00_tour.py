@@ -200,11 +200,9 @@ show.say("This is the laptop size on a CPU, in every profile. Full size (profile
 # | [11 Fix E](11_fix_e_clean_trunk.ipynb) | a trunk that does not see the noisy points |
 # | [12 AF3-style atoms](12_af3_style_atoms.ipynb) | four atoms a residue, and what AlphaFold 3 does |
 # | [13 Time and curriculum](13_time_and_curriculum.ipynb) | is the timestep signal weak? the report's path |
-#
-# ## What comes next
-#
-# In preparation: 14 puts every form on one map; 15 trains on a hundred proteins; 16 judges each
-# statement above.
+# | [14 Preconditioning](14_preconditioning.ipynb) | one map of all forms; the causal experiment |
+# | [15 A hundred proteins](15_hundred_proteins.ipynb) | overfitting is not generalisation |
+# | [16 The verdict](16_verdict.ipynb) | every statement above, judged by rule and number |
 #
 # ## Exercises
 #

@@ -19,8 +19,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from resfold_nb import analysis, show
-from resfold_nb.analysis import evidence, ledger, plans
-from resfold_nb.analysis.claims import RULES_VERSION, VERDICTS, Claim, Rule, judge, verdict_of
+from resfold_nb.analysis import Claim, Rule, claims, evidence, judge, ledger, plans
 from resfold_nb.data import load, make_batch
 from resfold_nb.diffusion import FORMS
 from resfold_nb.training import named_recipe
@@ -46,15 +45,15 @@ session = start(profile, seed, notebook="16_verdict")
 # make *depends on the regime*, anything else is *not decided*. Each rule says whether it was set
 # before the runs that decide it, or after they had been seen, and carries a version.
 #
-# With three seeds an interval is hardly wider than their range; with two it *is* their range. It speaks of
-# these proteins and budgets, not of all.
+# With three seeds an interval is hardly wider than their range; with two it *is* their range. It
+# speaks of these proteins and budgets, not of all.
 
 # %%
 every = [j for judgements in ledger.judged().values() for j in judgements]
 example = next(j for j in every if j.claim.id == "primary-cause")
 show.say(f"The rule of *{example.claim.id}*: {example.claim.rule}. Rules of verdict: version "
-         f"{RULES_VERSION}. In the ledger: {len(every)} claims, {sum(len(j.findings) for j in every)} "
-         "intervals.")
+         f"{claims.RULES_VERSION}. {claims.RULES_CHANGED} In the ledger: {len(every)} claims, "
+         f"{sum(len(j.findings) for j in every)} intervals.")
 show.table([{"setting": f.setting, "ratio (95 % interval)": str(f.value or "not recorded"), "answer": a}
             for f, a in zip(example.findings, example.answers)],
            "Recorded, study core, profile laptop, CPU: only the scale dropped over only the skip dropped")
@@ -117,7 +116,7 @@ show.say("One seed decides nothing. It shows what a setting's ratio is made of; 
 
 # %%
 fig = go.Figure()
-for verdict in VERDICTS:
+for verdict in claims.VERDICTS:
     sign, colour = show.VERDICT_MARKS[verdict]
     values = [ledger.counts(js)[verdict] for js in ledger.judged().values()]
     fig.add_bar(y=list(ledger.judged()), x=values, orientation="h", name=f"{sign} {verdict}",
@@ -175,7 +174,7 @@ def worst(each):
     """The largest known ratio over recipes; infinity where nothing is known."""
     return max((v.estimate for v in each.values() if v is not None), default=np.inf)
 
-
+# %%
 ranked = {}
 for when in ("worst t", "sampled"):
     found = {k: v for k, v in changes(when).items() if any(v.values())}
@@ -220,8 +219,9 @@ show.say("Before any of it, run the blind network. Its samples over A's: "
 # 5. **Then the order of the table above**, from the top, stopping where the goal is met.
 #
 # What the ledger cannot say: anything about the report's own run, whose size, batch, optimiser and
-# protein are not known; about full-size networks, which were not run here; about proteins other
-# than those named. One learning rate served all forms; the factors show what three times more or less does.
+# protein are not known; about full-size networks, which were not run here; about proteins other than
+# those named. One learning rate served all forms; the factors show what three times more or less
+# does.
 
 # %%
 full = [name for name in ("core_gpu", "hundred_gpu") if analysis.recorded_runs(name)]
@@ -244,7 +244,7 @@ solution_1 = ("depends on the regime", "not decided")
 
 # %% tags=["check"]
 answer = solution_1 if my_verdicts is None else tuple(my_verdicts)
-right = tuple(verdict_of(x) for x in (("yes", "yes", "open", "no"), ("yes", "yes", "open", "open")))
+right = tuple(claims.verdict_of(x) for x in (("yes", "yes", "open", "no"), ("yes", "yes", "open", "open")))
 assert answer == right, f"it is {right}"
 print("not answered; the solution is" if my_verdicts is None else "right:", answer)
 

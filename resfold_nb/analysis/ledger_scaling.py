@@ -105,7 +105,7 @@ SCALING = (
     Claim("two-percent", "R3", "About 2 % of the draws are t = 0.",
           "distance of the share from 0.02", "06_broken_residual",
           Rule("below", 0.002, "share"), share_at_zero),
-    Claim("two-percent-matters", "R3", "And that matters.",
+    Claim("two-percent-matters", "R3", "And those draws matter.",
           "broken form: final error when t = 0 is never drawn over the base recipe's",
           "14_preconditioning", BETTER,
           lambda: factor_ratio("t = 0 never drawn", ("residual",), ("mean over t", "sampled"))),
@@ -122,7 +122,7 @@ SCALING = (
           lambda: [f for name in ("A", "broken") for f in study_ratio(
               "schedule", name, f"{name}, cosine schedule",
               ("one protein", "random rotations"), ("sampled",))]),
-    Claim("snr-column", "R8", "The column called SNR.",
+    Claim("snr-column", "R8", "The column called SNR holds the SNR.",
           "largest factor between it and the usual SNR, alpha_bar / (1 - alpha_bar)",
           "02_forward_process", Rule("within", 1.05), snr_column),
     Claim("fails", "R1", "The report's model does not overfit one protein.",

@@ -23,7 +23,7 @@ def ledger(groups: Mapping[str, Sequence[Judgement]]) -> None:
     """Display every claim under its group's heading; a click or Enter opens a row."""
     parts = [_CSS]
     for group, judgements in groups.items():
-        parts.append(f'<h4 class="resfold-group">{html.escape(group.capitalize())}</h4>')
+        parts.append(f'<h4 class="resfold-group">{html.escape(group[:1].upper() + group[1:])}</h4>')
         parts += [_claim(judgement) for judgement in judgements]
     display(HTML("".join(parts)))
 
