@@ -12,7 +12,13 @@ if TYPE_CHECKING:
     from xdist.scheduler import LoadScopeScheduling
 
 # Their tests take long and share nothing; those of another file share fixtures that take long.
-APART = ("test_notebooks.py", "test_workbook_mutation.py")
+APART = ("test_notebooks.py", "test_workbook_mutation.py", "test_every.py")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`make test-all` passes it."""
+    parser.addoption("--every", action="store_true",
+                     help="open every notebook and page in the browser, not only a few")
 
 
 @pytest.fixture

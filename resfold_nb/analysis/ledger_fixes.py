@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 import torch
 
@@ -31,6 +33,7 @@ from resfold_nb.analysis.ledger_network import ONE, SEEN_BETTER, TEN, TURNED
 from resfold_nb.analysis.plans import CORE_PROTEINS, MANY_VARIANTS, variant
 from resfold_nb.analysis.recorded import recorded_budget, recorded_samples
 from resfold_nb.analysis.settings import HUNDRED, hundred_ids
+from resfold_nb.analysis.structures import mean_structure
 from resfold_nb.data import load, make_batch, rmsd
 from resfold_nb.training import build, named_recipe
 
@@ -92,25 +95,26 @@ def cost(quantity: str, expected: float, names: tuple[str, ...]) -> list[Finding
 
 
 def generalises() -> list[Finding]:
-    """RMSD of sampled held-out chains over that of chains trained on, after 100 proteins."""
-    return [_held_out(name) for name in MANY_VARIANTS[:4]]
+    """RMSD of sampled held-out chains over that of mean distances in 3D, after 100 proteins."""
+    known = [load(name).centroids for name in hundred_ids()]
+    chains = {name: load(name).centroids for name in hundred_ids("test")}
+    untrained = np.median([_apart(mean_structure(len(x), known), x) for x in chains.values()])
+    return [_held_out(name, chains, float(untrained)) for name in MANY_VARIANTS[:4]]
 
 
-def _held_out(name: str) -> Finding:
+def _held_out(name: str, chains: Mapping[str, np.ndarray], untrained: float) -> Finding:
+    """Median over held-out chains, a seed each, over what was had without training."""
     samples = recorded_samples("hundred", variant(name, "many_chains"), HUNDRED)
     if samples is None:
         return Finding(name, None)
-    held_out = set(hundred_ids("test"))
-    sides: dict[bool, list[float]] = {True: [], False: []}
-    for structures in samples.values():
-        each: dict[bool, list[float]] = {True: [], False: []}
-        for id, points in structures.items():
-            truth = torch.tensor(load(id).centroids, dtype=torch.float32)
-            error = rmsd(torch.tensor(points, dtype=torch.float32)[None], truth[None])
-            each[id in held_out].append(float(error))
-        for side, values in each.items():
-            sides[side].append(float(np.median(values)))
-    return compare(name, [np.array(sides[True])], [np.array(sides[False])])
+    errors = np.array([np.median([_apart(structures[id], x) for id, x in chains.items()])
+                       for structures in samples.values()])
+    return compare(name, [errors], [np.full_like(errors, untrained)])
+
+
+def _apart(points: np.ndarray, truth: np.ndarray) -> float:
+    """RMSD in Å of points (L, 3)."""
+    return float(rmsd(*(torch.as_tensor(x, dtype=torch.float64)[None] for x in (points, truth))))
 
 
 def spread_of_c() -> list[Finding]:
@@ -183,6 +187,9 @@ FIXES = (
               ("broken, linear curriculum", "broken", (ONE,)))
               for f in study_ratio("time", name, base, where, ("mean over t", "sampled"))]),
     Claim("hundred", "R15", "Training on 100 proteins verifies that it generalises.",
-          "median RMSD of sampled held-out chains over that of chains trained on",
-          "15_hundred_proteins", Rule("below", 1.5), generalises),
+          "median RMSD of sampled held-out chains over that of mean training distances embedded in "
+          "3D, which needs no training", "15_hundred_proteins",
+          Rule("below", 1 / 1.1, fixed=AFTER, version=2,
+               was="held-out RMSD below 1.5 times that of the chains trained on, which a model "
+                   "that learned neither passes"), generalises),
 )

@@ -68,6 +68,8 @@ def _add_plain(commands: _Commands) -> None:
     _add(commands, "lab", _lab, "Open JupyterLab on the tour; more options go to JupyterLab.")
     _add(commands, "test", _test, "Run the tests; more options go to pytest.")
     _add(commands, "study", _study, "Run a study and record it; options go to the study.")
+    site = _add(commands, "site", _site, "Gather the pages of a run under build/site.")
+    site.add_argument("--profile", default="laptop", choices=PROFILES, help="default: laptop")
     _add(commands, "ledger", _ledger, "Write the summary of the verdicts into README.md.")
     notebooks = _add(commands, "notebooks", _notebooks, "Keep notebooks and their sources in step.")
     notebooks.add_argument(
@@ -113,6 +115,12 @@ def _test(options: argparse.Namespace, rest: list[str]) -> int:
     workers = os.cpu_count() or 1
     spread = ["-n", str(workers)] if workers > 1 else []
     return _call("pytest", *spread, *rest, OMP_NUM_THREADS="1")
+
+
+def _site(options: argparse.Namespace, rest: list[str]) -> int:
+    from resfold_nb.workbook import site
+
+    return site.main(options.profile)
 
 
 def _ledger(options: argparse.Namespace, rest: list[str]) -> int:
