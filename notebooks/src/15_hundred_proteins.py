@@ -102,8 +102,7 @@ base["nearest chain"] = {"train": {}, "held out": {
     i: structures.score(c.points, truth[i][c.rows], len(truth[i])) for i, c in copied.items()}}
 left = {i: 1 - len(c.rows) / len(truth[i]) for i, c in copied.items()}
 show.say(f"Nearest chain: a median of {np.median(list(left.values())):.0%} of a target's residues "
-         "is "
-         f"not aligned (at most {max(left.values()):.0%}); of the aligned ones a median of "
+         f"is not aligned (at most {max(left.values()):.0%}); of the aligned ones a median of "
          f"{np.median([c.identity for c in copied.values()]):.0%} is the same amino acid.")
 average = structures.mean_structure(50, known)
 flat = structures.handedness(average)
@@ -112,9 +111,8 @@ show.say(f"Handedness: helix {structures.handedness(structures.helix(50)):.2f}, 
          f"{flat:.4f}.")
 show.say(f"Neighbours are {step:.2f} Å apart in training chains and "
          f"{structures.neighbour_step([average]):.2f} Å in the embedding: averages of distances "
-         "do not "
-         "fit in 3D, and what is left is shrunken and smooth. No protein looks so; an RMSD rewards "
-         "it all the same, as it rewards every average.")
+         "do not fit in 3D, and what is left is shrunken and smooth. No protein looks so; an RMSD "
+         "rewards it all the same, as it rewards every average.")
 
 # %% [markdown]
 # ## Predict first
@@ -165,8 +163,7 @@ show.table([{"form": n, "set": s, "chains": len(v),
              "parameters": count_parameters(runs[n].predictor), "steps": ten.steps,
              "draws a chain": ten.steps * ten.noise_levels} for (n, s), v in live.items()],
            f"Live: recipe {ten.name}, not rotated, seed {seed}, {session.device}; medians over "
-           "chains, "
-           "one sample each; nan: no contact predicted")
+           "chains, one sample each; nan: no contact predicted")
 
 # %% [markdown]
 # ## 1, 10 and 100 chains, recorded
@@ -254,6 +251,7 @@ def box_rows():
         yield n, {w: list(v[w].values()) for w in SETS}
 
 
+# %%
 rows = list(box_rows())[::-1]
 fig = make_subplots(cols=2, shared_yaxes=True, horizontal_spacing=0.04)
 for col, (title, field) in enumerate((("RMSD (Å)", "rmsd"), ("lDDT", "lddt")), start=1):
@@ -267,10 +265,8 @@ fig.update_yaxes(categoryorder="array", categoryarray=[n for n, _ in rows])
 fig.update_layout(boxmode="group", height=680, title="A hundred chains: trained on and held out",
                   legend=dict(orientation="h", y=-0.12, traceorder="reversed"))
 show.figure(fig, "Boxes of RMSD (left) and lDDT (right) over chains and seeds for each variant "
-                 "trained "
-                 "on 100 chains and for baselines without training; two boxes a row, chains "
-                 "trained "
-                 "on and held out. Recorded; a row without a box was not recorded.")
+                 "trained on 100 chains and for baselines without training; two boxes a row, chains "
+                 "trained on and held out. Recorded; a row without a box was not recorded.")
 
 # %% [markdown]
 # ## Which hand?
@@ -287,8 +283,8 @@ for col, which in enumerate(groups.values(), start=1):
     for n, (colour, symbol) in styles.items():
         points = [x for v in scores("100", n, which) for x in v.values()]
         fig.add_scatter(x=[p.mirror_rmsd for p in points], y=[p.rmsd for p in points],
-                        mode="markers", marker=dict(color=show.PALETTE[colour], symbol=symbol, size=6, opacity=0.7),
-                        name=n, legendgroup=n, showlegend=col == 1, row=1, col=col)
+                        marker=dict(color=show.PALETTE[colour], symbol=symbol, size=6, opacity=0.7),
+                        mode="markers", name=n, legendgroup=n, showlegend=col == 1, row=1, col=col)
     fig.add_scatter(x=[0, 20], y=[0, 20], mode="lines", line=dict(color="#777777", dash="dash"),
                     showlegend=False, row=1, col=col)
     fig.update_xaxes(title_text="RMSD to mirror image (Å)", range=[0, 20], row=1, col=col)
@@ -296,8 +292,7 @@ fig.update_yaxes(title_text="RMSD (Å)", range=[0, 20], row=1, col=1)
 fig.update_layout(title="Truth or mirror image: 100 chains, not rotated", height=480,
                   legend=dict(orientation="h", y=-0.22))
 show.figure(fig, "RMSD to the truth against RMSD to its mirror image, a point a sampled "
-                 "structure, for "
-                 "the broken form, A and the blind network, chains trained on (left) and held out "
+                 "structure, for the broken form, A and the blind network, chains trained on (left) and held out "
                  "(right); the dashed diagonal is where they are equal. Recorded, three seeds.")
 
 # %% [markdown]
@@ -319,8 +314,7 @@ count = min((len(v) for v in views.values()), default=0)
 show.player({n: v[:count] for n, v in views.items()}, truth=truth[TARGET],
             labels=[f"seed {k}" for k in range(count)], interval=1200,
             alt=f"Recorded samples of the held-out chain {TARGET}, superposed on its true "
-                "centroids in "
-                "grey: broken form, A and the blind network, a frame a seed."
+                "centroids in grey: broken form, A and the blind network, a frame a seed."
             ) if views else show.say("not recorded")
 
 # %% [markdown]
@@ -358,8 +352,7 @@ groups = {f"{s}, {w}": [show.Line(n, LEVELS, e, show.PALETTE[look[n][0]], look[n
 fig = show.panels(groups, x="t", y="RMSE (Å)", title="One denoising step: trained on and held out")
 fig.update_annotations(font_size=13)
 show.figure(fig, "RMSE of one denoising step at t = 0, 1, 5, 25 and 49 for chains trained on and "
-                 "held "
-                 "out, without and with random rotations, for the broken form, A, C and the blind "
+                 "held out, without and with random rotations, for the broken form, A, C and the blind "
                  "network, median and range over seeds; and the best multiple of x_t. Recorded.")
 
 # %% [markdown]
@@ -412,39 +405,39 @@ show.table(rows, f"{own.id}, {len(own)} residues: one sample, live, seed {seed}"
 # %% [markdown]
 # ## What a hundred proteins can and cannot teach
 #
-# The sentences are computed. *Better* means: the median over chains, worst seed against the
-# baseline.
+# *Better* means: of the medians over chains, the worst seed's beats the baseline.
 
 # %%
+rivals = {f: pick((median(v["held out"], f), n) for n, v in base.items() if n != "nearest chain")
+          for f, pick in (("rmsd", min), ("lddt", max))}
+
+
 def against(setting, name):
-    """Held-out medians of a variant beside the best baseline's."""
-    mine = medians(setting, name, "held out", "rmsd"), medians(setting, name, "held out", "lddt")
-    if mine[0] is None:
-        return f"{name} ({setting}): not recorded."
-    best = {f: pick((median(v["held out"], f), n) for n, v in base.items() if n != "nearest chain")
-            for f, pick in (("rmsd", min), ("lddt", max))}
-    wins = mine[0].max() < best["rmsd"][0], mine[1].min() > best["lddt"][0]
-    return (f"**{name} ({setting})**, held out: RMSD {analysis.median_range(mine[0])} Å: "
-            f"by RMSD, {'better than' if wins[0] else 'not better than'} {best['rmsd'][1]} "
-            f"({best['rmsd'][0]:.2f}); lDDT {analysis.median_range(mine[1])}: "
-            f"by lDDT, {'better than' if wins[1] else 'not better than'} {best['lddt'][1]} "
-            f"({best['lddt'][0]:.2f}).")
+    """Held-out medians of a variant, and whether its worst seed beats the best baseline."""
+    far, near = (medians(setting, name, "held out", f) for f in ("rmsd", "lddt"))
+    if far is None:
+        return {"trained on": setting, "variant": name, "RMSD (Å)": "not recorded", "better": "–",
+                "lDDT": "not recorded", "better by lDDT": "–"}
+    wins = far.max() < rivals["rmsd"][0], near.min() > rivals["lddt"][0]
+    return {"trained on": setting, "variant": name, "RMSD (Å)": cell(far),
+            "better": "yes" if wins[0] else "no", "lDDT": cell(near),
+            "better by lDDT": "yes" if wins[1] else "no"}
 
 
-for key in cells:
-    show.say(against(*key))
-said = [against(*key) for key in cells if medians(*key, "held out", "rmsd") is not None]
-wins = {f: sum(f"{f}, better than" in x for x in said) for f in ("by RMSD", "by lDDT")}
-show.say(f"Of {len(said)} recorded, **{wins['by RMSD']}** are better than every such baseline by "
-         "RMSD "
-         f"and **{wins['by lDDT']}** by lDDT. The nearest chain is left out: it places fewer "
-         "residues.")
+rows = [against(*key) for key in cells]
+counted = [row for row in rows if row["better"] != "–"]
+show.table(rows, f"Held out, recorded: median (range) over seeds, against the best baseline that places every "
+                 f"residue: {rivals['rmsd'][1]} by RMSD ({rivals['rmsd'][0]:.2f} Å), {rivals['lddt'][1]} by "
+                 f"lDDT ({rivals['lddt'][0]:.2f})")
+show.say(f"Of {len(counted)} recorded, **{sum(row['better'] == 'yes' for row in counted)}** are better by RMSD "
+         f"and **{sum(row['better by lDDT'] == 'yes' for row in counted)}** by lDDT. The nearest chain is "
+         "left out of this count: it places fewer residues.")
 
 # %%
-for n in NAMES:
-    ends = {s: medians(s, n, "train", "rmsd") for s in PLAN if (s, n) in cells}
-    show.say(f"{n}, chains trained on, RMSD in Å: " + "; ".join(
-        f"{s}: {analysis.median_range(e)}" for s, e in ends.items()) + ".")
+show.table([{"variant": n, **{s: cell(medians(s, n, "train", "rmsd")) if (s, n) in cells else "not run"
+                              for s in PLAN}} for n in NAMES],
+           "Chains trained on, recorded: RMSD in Å by the number of chains, median (range) over seeds")
+rows = []
 for s in ("10", "100", "100, rotated"):
     for which in SETS:
         pairs = [medians(s, n, which, "rmsd") for n in ("broken", "A")]
@@ -452,9 +445,9 @@ for s in ("10", "100", "100, rotated"):
             ratio = analysis.ratio([pairs[0]], [pairs[1]])
             verdict = ("A is better" if ratio.low > 1 else "broken is better" if ratio.high < 1
                        else "the interval holds 1: no difference is shown")
-            show.say(f"Broken over A, {s} (number of chains), {which}, ratio of RMSD with 95 % "
-                     "interval "
-                     f"over three seeds: {ratio}; {verdict}.")
+            rows.append({"trained on": s, "chains": which, "ratio": str(ratio), "so": verdict})
+show.table(rows or [{"study": "not recorded"}],
+           "Broken over A: ratio of RMSD with 95 % interval over three seeds")
 
 # %% [markdown]
 # ## What to take away
@@ -486,8 +479,7 @@ mirrored = structures.score(truth[TARGET] * np.array([-1.0, 1.0, 1.0]), truth[TA
 answer = solution_1 if my_lddt is None else my_lddt
 assert abs(answer - mirrored.lddt) < 1e-3, f"it is {mirrored.lddt:.3f}"
 print("not answered; the solution is" if my_lddt is None else "right:", f"{answer:.2f}; its RMSD "
-                                                                        "is "
-      f"{mirrored.rmsd:.2f} Å, and {mirrored.mirror_rmsd:.2f} Å to the mirror image")
+      f"is {mirrored.rmsd:.2f} Å, and {mirrored.mirror_rmsd:.2f} Å to the mirror image")
 
 # %% [markdown]
 # **2.** A network sees the sequence alone, neither $x_t$ nor t. Training does not rotate. What is
@@ -508,8 +500,7 @@ answer = solution_2 if my_lowest is None else my_lowest
 assert len({load(i).sequence for i in TRAIN}) == len(TRAIN)
 assert abs(answer) < 1e-6, "each chain's sequence is its own"
 print("not answered; the solution is" if my_lowest is None else "right:", f"{answer:.1f} Å; "
-                                                                          "rotated it "
-      f"is about {linear['predict zero'][0]:.1f} Å")
+      f"rotated it is about {linear['predict zero'][0]:.1f} Å")
 
 # %% [markdown]
 # **3.** What is the median TM-score of two *unrelated* chains, a held-out one against a training
@@ -533,8 +524,7 @@ solution_3 = float(np.median(unrelated(TEST, TRAIN)))
 answer = solution_3 if my_random is None else my_random
 assert abs(answer - solution_3) < 0.05, f"it is {solution_3:.2f}"
 print("not answered; the solution is" if my_random is None else "right:", f"{answer:.2f}; a "
-                                                                          "sample of "
-      "a held-out chain has to be well above this to mean anything")
+      "sample of a held-out chain has to be well above this to mean anything")
 
 # %%
 goal("padding of sorted batches, share", shares["sorted by length"], "<", 0.1)

@@ -54,7 +54,7 @@ def test_page(path: Path, open_offline: Callable, tmp_path: Path, screenshots: P
     check_page(page)
     check_sliders(page, watch)
     assert page.locator("h1").count() == 1
-    page.screenshot(path=screenshots / f"page-{path.stem}.png", full_page=True)
+    page.screenshot(path=screenshots / f"page-{path.stem}.png")
     assert not watch.errors and not watch.outside, (watch.errors, watch.outside)
 
 
