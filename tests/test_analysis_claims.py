@@ -101,7 +101,7 @@ def test_a_bootstrap_of_equal_values_has_no_width_and_others_have_their_ranges()
 
 
 def test_the_interval_holds_the_truth_about_as_often_as_it_says() -> None:
-    """Few seeds make percentile intervals a little too narrow, and proteins drawn twice too wide."""
+    """Few seeds make percentile intervals too narrow, proteins drawn twice too wide."""
     dice, held = np.random.default_rng(0), 0
     for trial in range(120):
         found = bootstrap([dice.normal(size=5) for _ in range(5)], seed=trial)

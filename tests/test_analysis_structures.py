@@ -45,7 +45,7 @@ def test_tm_score_is_biotites_on_the_superposition_that_was_found(size: float) -
 
 @pytest.mark.parametrize("size", [0.5, 1.5, 3.0, 6.0])
 def test_no_superposition_of_tmtools_scores_higher_for_the_same_correspondence(size: float) -> None:
-    """tmtools seeks the correspondence, too; held to residue i = residue i, its answer is no better."""
+    """tmtools seeks the correspondence, too; held to i = i, its answer is no better."""
     points, letters = noisy(size), "A" * len(TRUTH)
     library = tmtools.tm_align(points, TRUTH, letters, letters)
     theirs, rows = points @ library.u.T + library.t, np.arange(len(TRUTH))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import re
 from collections.abc import Callable
 from html.parser import HTMLParser
@@ -25,7 +26,8 @@ def claim(says: str, rule: Rule | None, *values: Interval | None) -> Judgement:
 def shown(monkeypatch: pytest.MonkeyPatch) -> Callable[[dict], str]:
     """What the notebook would display."""
     displayed: list[HTML] = []
-    monkeypatch.setattr("resfold_nb.show.ledger.display", displayed.append)
+    module = importlib.import_module("resfold_nb.show.ledger")  # the name is a function's, too
+    monkeypatch.setattr(module, "display", displayed.append)
 
     def page(groups: dict[str, tuple[Judgement, ...]]) -> str:
         show.ledger(groups)
