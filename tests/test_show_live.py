@@ -6,6 +6,9 @@ import asyncio
 import math
 import os
 import signal
+from collections.abc import Callable, Coroutine
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
 
 import numpy as np
 import pytest
@@ -13,12 +16,13 @@ import torch
 
 from resfold_nb.data import Batch, load, make_batch
 from resfold_nb.model import NetworkSize
-from resfold_nb.show import live
+from resfold_nb.show import live, live_charts
 from resfold_nb.show.bundle import source
 from resfold_nb.show.live import LiveTraining, live_training
 from resfold_nb.show.live_driver import Driver
 from resfold_nb.training import Recipe, train
 
+T = TypeVar("T")
 ALT = "A small network learns one protein."
 RECIPE = Recipe("tiny", form="x0", size=NetworkSize(16, 1, 1, 2, timesteps=6), steps=24,
                 noise_levels=2)
@@ -42,6 +46,17 @@ def check_same(made: LiveTraining, batch: Batch) -> None:
     assert made.run.losses[1:] == losses
     now = made.predictor.state_dict()
     assert all(torch.equal(now[name], value) for name, value in weights.items())
+
+
+def apart(call: Callable[[], T]) -> T:
+    """The call's result from a fresh thread: a browser test may have left a loop in this one."""
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(call).result()
+
+
+def in_a_loop(go: Callable[[], Coroutine[Any, Any, T]]) -> T:
+    """What the coroutine returns, on an event loop of its own as in a kernel."""
+    return apart(lambda: asyncio.run(go()))
 
 
 def press(made: LiveTraining, button: str) -> None:
@@ -87,7 +102,7 @@ def test_pause_stops_the_steps_and_continuing_changes_no_number(batch: Batch) ->
         await made.settled()
         return made
 
-    made = asyncio.run(go())
+    made = in_a_loop(go)
     assert made.controls.phase == "finished" and made.controls.step == 24
     assert [mark.step for mark in made.run.marks] == [0, 5, 10, 15, 20, 24]
     check_same(made, batch)
@@ -106,7 +121,7 @@ def test_pause_and_start_at_once_leave_one_task(batch: Batch) -> None:
         await made.settled()
         return made
 
-    check_same(asyncio.run(go()), batch)
+    check_same(in_a_loop(go), batch)
 
 
 @pytest.mark.usefixtures("slow")
@@ -121,7 +136,7 @@ def test_stop_ends_it_and_keeps_the_model(batch: Batch) -> None:
         await made.settled()
         return made
 
-    made = asyncio.run(go())
+    made = in_a_loop(go)
     assert made.controls.phase == "stopped" and 4 <= made.state.step < 24
     assert len(made.run.losses) == made.state.step + 1
     assert all(torch.isfinite(weight).all() for weight in made.predictor.parameters())
@@ -139,7 +154,7 @@ def test_two_at_once_do_not_disturb_each_other(batch: Batch) -> None:
             await made.settled()
         return both
 
-    for made in asyncio.run(go()):
+    for made in in_a_loop(go):
         check_same(made, batch)
 
 
@@ -152,7 +167,7 @@ def test_the_loop_answers_while_it_trains(batch: Batch) -> None:
             turns += 1
         return turns
 
-    assert asyncio.run(go()) > 3
+    assert in_a_loop(go) > 3
 
 
 def test_without_anybody_there_it_trains_in_the_cell(batch: Batch) -> None:
@@ -162,9 +177,9 @@ def test_without_anybody_there_it_trains_in_the_cell(batch: Batch) -> None:
     sent = np.frombuffer(made._sample.panes[0].frames, dtype="<f4")
     assert np.array_equal(sent, made.driver.samples[-1].ravel())
     assert "after step 24" in made._sample.panes[0].captions[0]
-    drawn = made._loss.figure["data"][live.LOSS]
+    drawn = made._loss.figure["data"][live_charts.LOSS]
     assert list(drawn["y"]) == made.run.losses[1:]
-    assert list(made._errors.figure["data"][live.NOW]["y"]) == list(made.run.last.errors.rmse)
+    assert list(made._errors.figure["data"][live_charts.NOW]["y"]) == list(made.run.last.errors.rmse)
     assert "untrained" in made._errors.figure["data"][0]["name"]
 
 
@@ -177,7 +192,7 @@ def test_a_fixed_number_of_steps_can_be_continued(batch: Batch) -> None:
         await made.settled()
         return made
 
-    check_same(asyncio.run(go()), batch)
+    check_same(in_a_loop(go), batch)
 
 
 @pytest.mark.usefixtures("slow")
@@ -189,10 +204,15 @@ def test_an_error_is_shown_and_kept(batch: Batch) -> None:
         await made.settled()
         return made
 
-    made = asyncio.run(go())
+    made = in_a_loop(go)
     assert made.controls.phase == "failed" and isinstance(made.error, FloatingPointError)
     assert "FloatingPointError: the loss is nan at step" in made.controls.error
     assert "set clip=1.0" in made.controls.error and made.predictor is not None
+
+
+def test_without_anybody_there_an_error_is_raised(batch: Batch) -> None:
+    with pytest.raises(FloatingPointError, match="loss of nan"):
+        live_training(RECIPE.but(learning_rate=1e30, decay=False), batch, alt=ALT, every=100)
 
 
 @pytest.mark.usefixtures("slow")
@@ -210,7 +230,7 @@ def test_an_error_of_the_drawing_does_not_vanish_in_the_task(
             await asyncio.sleep(0)
         return made
 
-    made = asyncio.run(go())
+    made = in_a_loop(go)
     assert "nothing to draw with" in str(made.error)
 
 
@@ -251,10 +271,10 @@ def test_running_a_cell_again_stops_what_it_trained_before(
 
 
 def test_long_loss_curves_are_averaged() -> None:
-    x, y = live._thinned([1.0, 2.0, 3.0])
+    x, y = live_charts.thinned([1.0, 2.0, 3.0])
     assert (x, y) == ([1.0, 2.0, 3.0], [1.0, 2.0, 3.0])
-    x, y = live._thinned([float(i) for i in range(1, 1002)])
-    assert len(x) == len(y) <= live.POINTS and x == y and y[0] == 2.0 and y[-1] == 1000.5
+    x, y = live_charts.thinned([float(i) for i in range(1, 1002)])
+    assert len(x) == len(y) <= live_charts.POINTS and x == y and y[0] == 2.0 and y[-1] == 1000.5
 
 
 def test_several_chains_show_the_first(batch: Batch) -> None:
@@ -279,9 +299,8 @@ def test_what_makes_no_sense_is_refused(
 
 
 def test_outside_an_event_loop_start_says_so(batch: Batch) -> None:
-    made = live_training(RECIPE, batch, alt=ALT, wait=False)
     with pytest.raises(RuntimeError, match="wait=True"):
-        made.start()
+        apart(lambda: live_training(RECIPE, batch, alt=ALT, wait=False).start())
 
 
 def test_time_left_is_unknown_before_the_first_step(batch: Batch) -> None:

@@ -1,34 +1,49 @@
 """Figures, 3D views and tables, each with a text alternative, all without the network."""
 
 from resfold_nb.show.charts import Line, baseline_lines, chart, form_line, panels, say
+from resfold_nb.show.curves import Curves, Mark, curves
+from resfold_nb.show.explorer import explorer
 from resfold_nb.show.export import export_html
 from resfold_nb.show.heatmap import heatmap, heatmaps
 from resfold_nb.show.ledger import VERDICT_MARKS, ledger
 from resfold_nb.show.molecule import structure
 from resfold_nb.show.player import Player, Scrubber, Trajectory, player
 from resfold_nb.show.progress import progress
+from resfold_nb.show.scope import Scope, gradient_scope, watch
 from resfold_nb.show.theme import PALETTE, figure, setup, table
+from resfold_nb.show.timestep import denoising, follow, noising, sampling
 
 __all__ = [
     "PALETTE",
     "VERDICT_MARKS",
+    "Curves",
     "Line",
+    "Mark",
     "Player",
+    "Scope",
     "Scrubber",
     "Trajectory",
     "baseline_lines",
     "chart",
+    "curves",
+    "denoising",
+    "explorer",
     "export_html",
     "figure",
+    "follow",
     "form_line",
+    "gradient_scope",
     "heatmap",
     "heatmaps",
     "ledger",
+    "noising",
     "panels",
     "player",
     "progress",
+    "sampling",
     "say",
     "setup",
     "structure",
     "table",
+    "watch",
 ]

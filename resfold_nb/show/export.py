@@ -13,18 +13,13 @@ from typing import Any
 import nbformat
 from nbformat import NotebookNode
 
-from resfold_nb.show.bundle import inline, library, source
+from resfold_nb.show.bundle import CARTESIAN, inline, library, source
 from resfold_nb.show.molecule import LIBRARY_MARK
 from resfold_nb.show.player import Library
 from resfold_nb.show.theme import FIGURE_CONFIG, PLOTLY_MIME
 
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 WIDGET_STATE = "application/vnd.jupyter.widget-state+json"
-# What the small plotly build can draw; anything else takes the whole library, 3 MB more.
-CARTESIAN = {
-    "bar", "box", "contour", "heatmap", "histogram", "histogram2d", "histogram2dcontour",
-    "image", "pie", "scatter", "violin",
-}
 
 
 def export_html(notebook_path: str | Path, html_path: str | Path, *,
@@ -98,7 +93,7 @@ def _scripts(notebook: NotebookNode) -> dict[str, list[str]]:
     traces = {trace.get("type", "scatter") for data in _bundles(notebook)
               for trace in data.get(PLOTLY_MIME, {}).get("data", [])}
     head, foot = [], []
-    if traces:
+    if traces or _has(notebook, "curves.Curves", "explorer.Explorer"):
         head.append(library("plotly-cartesian.js") if traces <= CARTESIAN else _whole_plotly())
     structures = any(LIBRARY_MARK in _html(data) for data in _bundles(notebook))
     if structures or _widget_state(notebook):
@@ -148,6 +143,12 @@ def _html(data: dict[str, Any]) -> str:
 def _widget_state(notebook: NotebookNode) -> dict[str, Any]:
     """Saved widget models by id."""
     return notebook.metadata.get("widgets", {}).get(WIDGET_STATE, {}).get("state", {})
+
+
+def _has(notebook: NotebookNode, *widgets: str) -> bool:
+    """Whether a saved model is of one of these classes of ours."""
+    return any(str(model["state"].get("_anywidget_id", "")).endswith(widgets)
+               for model in _widget_state(notebook).values())
 
 
 def _share_3dmol(notebook: NotebookNode) -> None:

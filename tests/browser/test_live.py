@@ -43,8 +43,9 @@ def step_of(page: object) -> int:
 
 
 def wait_past(page: object, step: int) -> None:
-    page.wait_for_function("(step) => document.querySelector('.resfold-live progress').value > step",
-                           arg=step, timeout=30_000)
+    page.wait_for_function(
+        "(step) => document.querySelector('.resfold-live progress').value > step",
+        arg=step, timeout=30_000)
 
 
 def press(page: object, button: str, then: str) -> None:
@@ -70,6 +71,13 @@ def test_the_buttons_answer_while_it_trains(
     assert "after step 0:" not in page.locator(".resfold-note").inner_text()
     check_page(page)
     page.screenshot(path=screenshots / "live.png")
+    check_continue_and_stop(page, screenshots)
+    assert not watch.errors and not watch.outside
+
+
+def check_continue_and_stop(page: object, screenshots: Path) -> None:
+    """It goes on from the pause, in the dark theme too, and ends for good."""
+    paused = step_of(page)
     page.evaluate(DARK)
     press(page, "Continue", "Training")
     wait_past(page, paused)
@@ -79,7 +87,6 @@ def test_the_buttons_answer_while_it_trains(
     page.wait_for_timeout(500)
     assert paused < step_of(page) == stopped < 2000
     assert page.locator(".resfold-live button:enabled").count() == 0
-    assert not watch.errors and not watch.outside
 
 
 def test_a_page_shows_the_final_state_without_a_kernel(
@@ -96,5 +103,7 @@ def test_a_page_shows_the_final_state_without_a_kernel(
     assert step_of(page) == 30
     check_page(page)
     assert "after step 30" in page.locator(".resfold-note").inner_text()
+    drawn = page.locator(".resfold-curves").first.evaluate("(chart) => chart.data[0].y.length")
+    assert drawn == 30, "the loss curve is not the final one"
     page.screenshot(path=screenshots / "live-page.png", full_page=True)
     assert not watch.errors and not watch.outside

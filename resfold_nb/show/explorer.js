@@ -1,0 +1,73 @@
+// Two selects and a slider over curves that were all computed before: no kernel is asked.
+
+const T_LABEL = "timestep t";
+
+function choice(name, options) {
+  const label = Object.assign(document.createElement("label"), { textContent: `${name} ` });
+  const select = document.createElement("select");
+  for (const option of options) select.add(new Option(option, option));
+  select.setAttribute("aria-label", name);           // else the options would be part of it
+  select.dataset.lmSuppressShortcuts = "true";
+  label.append(select);
+  return { label, select };
+}
+
+function slider(steps) {
+  const label = Object.assign(document.createElement("label"), { textContent: `${T_LABEL} ` });
+  const input = Object.assign(document.createElement("input"),
+    { type: "range", min: 0, max: steps - 1, step: 1, value: Math.floor(steps / 2) });
+  input.dataset.lmSuppressShortcuts = "true";
+  label.append(input);
+  return { label, input };
+}
+
+function controls(model, el) {
+  const bar = Object.assign(document.createElement("div"), { className: "resfold-bar" });
+  const schedule = choice("Schedule", model.get("schedules"));
+  const form = choice("Form", model.get("forms"));
+  const t = slider(model.get("steps"));
+  const output = document.createElement("output");
+  bar.append(schedule.label, form.label, t.label, output);
+  el.append(bar);
+  return { schedule: schedule.select, form: form.select, t: t.input, output };
+}
+
+async function render({ model, el }) {
+  const { schedule, form, t, output } = controls(model, el);
+  const box = Object.assign(document.createElement("div"), { className: "resfold-curves" });
+  box.style.minHeight = `${model.get("height")}px`;
+  box.setAttribute("role", "figure");
+  box.setAttribute("aria-label", model.get("alt"));
+  el.append(box);
+  const plotly = await loadPlotly(model);
+  const figure = structuredClone(model.get("figure"));
+  await plotly.newPlot(box, figure.data, figure.layout, { responsive: true, displaylogo: false,
+    toImageButtonOptions: { format: "svg", filename: "resfold" } });
+  const names = model.get("names"), curves = model.get("curves");
+  const lines = names.map((_, i) => i), marks = names.map((_, i) => names.length + i);
+
+  const point = () => {
+    const at = Number(t.value), values = curves[`${schedule.value}|${form.value}`];
+    plotly.restyle(box, { x: marks.map(() => [at]), y: values.map((v) => [v[at]]) }, marks);
+    output.textContent = `t = ${at}: ` + names.map((name, i) =>
+      `${name} ${values[i][at] === null ? "not finite" : Number(values[i][at].toPrecision(3))}`)
+      .join(", ");
+    t.setAttribute("aria-valuetext", output.textContent);
+  };
+  const choose = () => {
+    const values = curves[`${schedule.value}|${form.value}`];
+    plotly.restyle(box, { y: values }, lines);
+    point();
+  };
+  schedule.addEventListener("change", choose);
+  form.addEventListener("change", choose);
+  t.addEventListener("input", point);
+  choose();
+  const leave = followSize(plotly, box);
+  return () => {
+    leave();
+    plotly.purge(box);
+  };
+}
+
+export default { render };

@@ -1,0 +1,126 @@
+"""The gradient scope: how much gradient arrives, by timestep and training step, and what it made."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import anywidget
+import ipywidgets
+import numpy as np
+import torch
+import traitlets
+
+from resfold_nb.analysis import MEASURING_SEED, draws_of, gradient_by_timestep
+from resfold_nb.data import Batch
+from resfold_nb.model import Features, Predictor
+from resfold_nb.show.bundle import source
+from resfold_nb.show.curves import Mark, curves
+from resfold_nb.show.heatmap import heatmap
+from resfold_nb.show.player import player
+from resfold_nb.show.theme import caption_html, require_alt
+from resfold_nb.training import State
+
+
+@dataclass(frozen=True)
+class Scope:
+    """What was seen during a training, at some steps and timesteps.
+
+    Attributes
+    ----------
+    steps, t : (S,) optimiser steps and (n,) timesteps.
+    gradient : (n, S) norm of the gradient over all weights.
+    x0_pred : (n, S, L, 3) Å, the prediction from one noise draw.
+    rmse : (n, S) Å, its error.
+    """
+
+    steps: np.ndarray
+    t: np.ndarray
+    gradient: np.ndarray
+    x0_pred: np.ndarray
+    rmse: np.ndarray
+
+
+def watch(states: Iterable[State], batch: Batch, marks: Sequence[int], timesteps: Sequence[int]
+          ) -> Scope:
+    """Drive a training and look at it at some steps. The batch holds one protein.
+
+    Raises ValueError when no state has a step of `marks`.
+    """
+    seen = [(state.step, *_look(state.predictor, batch, timesteps))
+            for state in states if state.step in set(marks)]
+    if not seen:
+        raise ValueError(f"none of the steps {list(marks)} was reached; give steps of the recipe")
+    steps, gradient, points, errors = zip(*seen, strict=True)
+    return Scope(np.array(steps), np.array(timesteps), np.stack(gradient, 1),
+                 np.stack(points, 1), np.stack(errors, 1))
+
+
+def _look(predictor: Predictor, batch: Batch, timesteps: Sequence[int]
+          ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Gradient (n,), x0_pred (n, L, 3) in Å and its RMSE (n,) in Å."""
+    norms = gradient_by_timestep(predictor, batch, draws=1, timesteps=timesteps).at_weights
+    drawn, t = draws_of(batch, 1, MEASURING_SEED), torch.tensor(list(timesteps))
+    a, s = predictor.amplitudes(t.to(predictor.a.device))
+    noisy = a * drawn.x0.to(predictor.a) + s * drawn.eps.to(predictor.a)
+    with torch.no_grad():
+        denoise = predictor.denoiser_for(Features.of(batch.to(predictor.a.device)).repeat(len(t)))
+        x0_pred = denoise(noisy, t.to(predictor.a.device)).cpu()
+    off = (x0_pred - drawn.x0).square().sum(-1).mean(1).sqrt()
+    scale = float(batch.scale[0])
+    return norms, (scale * x0_pred).numpy(), (scale * off).numpy()
+
+
+class Cells(anywidget.AnyWidget):
+    """Two sliders over the cells of a grid; views follow in the browser."""
+
+    _esm = source("scope.js")
+    _css = source("views.css")
+    views = traitlets.List(traitlets.Instance(ipywidgets.Widget)).tag(
+        sync=True, **ipywidgets.widget_serialization)
+    chart = traitlets.Instance(ipywidgets.Widget).tag(
+        sync=True, **ipywidgets.widget_serialization)
+    rows = traitlets.List(traitlets.Unicode()).tag(sync=True)
+    columns = traitlets.List(traitlets.Unicode()).tag(sync=True)
+    row_name = traitlets.Unicode("").tag(sync=True)
+    column_name = traitlets.Unicode("").tag(sync=True)
+    labels = traitlets.List(traitlets.Unicode()).tag(sync=True)
+
+
+def gradient_scope(scope: Scope, batch: Batch, *, title: str, alt: str) -> ipywidgets.VBox:
+    """Heat map of the gradient by timestep and step, with the chosen cell's prediction in 3D.
+
+    Parameters
+    ----------
+    scope : from `watch`.
+    batch : the protein that was trained on; its points are drawn in grey.
+    title : of the heat map.
+    alt : what is seen, in a sentence.
+    """
+    require_alt(alt, "gradient scope")
+    rows, columns = len(scope.t), len(scope.steps)
+    chart = _chart(scope, title, alt)
+    views = player({"prediction": scope.x0_pred.reshape(rows * columns, -1, 3)}, alt=alt,
+                   truth=batch.angstrom(batch.x0)[0], chain_index=batch.chain[0], height=400)
+    labels = [f"t = {t}, step {step}: gradient {g:.3g}, RMSE {e:.2f} Å"
+              for t, gs, es in zip(scope.t, scope.gradient, scope.rmse, strict=True)
+              for step, g, e in zip(scope.steps, gs, es, strict=True)]
+    cells = Cells(views=list(views.panes), chart=chart, labels=labels, row_name="timestep",
+                  column_name="training step", rows=[f"t = {t}" for t in scope.t],
+                  columns=[f"step {step}" for step in scope.steps])
+    chart.layout, views.panes[0].layout = (dict(flex=f"{n} 1 320px") for n in (3, 2))
+    row = ipywidgets.HBox([chart, views.panes[0]], layout=dict(
+        flex_flow="row wrap", align_items="flex-end", width="100%"))
+    return ipywidgets.VBox([row, cells, ipywidgets.HTML(caption_html(alt))])
+
+
+def _chart(scope: Scope, title: str, alt: str) -> anywidget.AnyWidget:
+    """The heat map of log10 of the gradient, with a marker that follows the chosen cell."""
+    names = [str(step) for step in scope.steps], [str(t) for t in scope.t]
+    with np.errstate(divide="ignore"):
+        values = np.where(scope.gradient > 0, np.log10(scope.gradient), np.nan)
+    fig = heatmap(values, title=title, x="training step", y="timestep t", value="log10 of norm")
+    fig.update_xaxes(tickvals=list(range(len(names[0]))), ticktext=names[0])
+    fig.update_yaxes(tickvals=list(range(len(names[1]))), ticktext=names[1])
+    i, j = np.divmod(np.arange(values.size), values.shape[1])
+    return curves(fig, alt=alt, marks=[Mark(0, j, i)])

@@ -1,0 +1,152 @@
+"""One slider for the timestep: the points in 3D, a marker on the curve of the error, the numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from resfold_nb.analysis import MEASURING_SEED, baselines, draws_of, sample
+from resfold_nb.data import Batch, rmsd, rmse, superpose
+from resfold_nb.diffusion import Schedule
+from resfold_nb.model import Features, Predictor
+from resfold_nb.show.charts import Line, baseline_lines, chart
+from resfold_nb.show.curves import Curves, Mark, curves
+from resfold_nb.show.player import Player, player
+from resfold_nb.show.theme import PALETTE, SERIES, require_alt
+
+CHART_HEIGHT = 380
+
+
+def noising(batch: Batch, schedule: Schedule, *, seed: int = MEASURING_SEED, alt: str) -> Player:
+    """The forward process: x_t = a x0 + s eps of one noise draw, and how far it is from x0.
+
+    The first protein of the batch. The chart has the draw's RMSE beside the expected one.
+    """
+    x0, eps, scale = _draw(batch, seed)
+    a, s = (v.to(x0.dtype).view(-1, 1, 1) for v in (schedule.a, schedule.s))
+    return _view(batch, schedule, {"x_t": a * x0 + s * eps}, {"x_t": PALETTE["residual"]}, scale,
+                 alt=alt, superposed=False, title="Distance of x_t from the protein")
+
+
+@torch.no_grad()
+def denoising(models: Mapping[str, Predictor], batch: Batch, *, seed: int = MEASURING_SEED,
+              superposed: bool = False, alt: str) -> Player:
+    """One denoising step at each t, from one noise draw: x_t, and what each model makes of it.
+
+    Parameters
+    ----------
+    models : name -> model, one to three, all with the schedule of the first.
+    batch : its first protein is shown.
+    seed : of the noise, which is the same at each t and for each model.
+    superposed : turn each prediction onto the truth, where no orientation is the right one.
+
+    Raises ValueError for no or too many models.
+    """
+    _require_few(models, 3)
+    schedule = next(iter(models.values())).schedule
+    x0, eps, scale = _draw(batch, seed)
+    a, s = (v.to(x0.dtype).view(-1, 1, 1) for v in (schedule.a, schedule.s))
+    x_t, t = a * x0 + s * eps, torch.arange(schedule.timesteps)
+    panes = {"x_t": x_t}
+    for name, model in models.items():
+        model.eval()
+        features = Features.of(_first(batch).to(model.a.device, model.a.dtype))
+        denoise = model.denoiser_for(features.repeat(len(t)))
+        panes[name] = denoise(x_t.to(model.a), t.to(model.a.device)).cpu()
+    return _view(batch, schedule, panes, _colours(models), scale, alt=alt, superposed=superposed,
+                 title="Error of one denoising step")
+
+
+def sampling(models: Mapping[str, Predictor], batch: Batch, *, seed: int = MEASURING_SEED,
+             sampler: str = "ddpm", superposed: bool = False, alt: str) -> Player:
+    """Trajectories of a sampler from the same noise: x_t of each model, and its x0_pred for one.
+
+    Arguments as in `denoising`; up to four models. The chart has the error of x0_pred on the way.
+    """
+    _require_few(models, 4)
+    one, first = _first(batch), next(iter(models.values()))
+    made = {name: sample(model, one, copies=1, seed=seed, sampler=sampler)
+            for name, model in models.items()}
+    x = {name: s.x[:, 0].cpu() for name, s in made.items()}
+    guesses = {name: torch.cat([s.x0_pred[:, 0], s.x[-1:, 0]]).cpu() for name, s in made.items()}
+    if len(models) == 1:
+        (name,) = models
+        x = {f"x_t, {name}": x[name], f"x0_pred, {name}": guesses[name]}
+    times = next(iter(made.values())).t
+    return _view(batch, first.schedule, x, _colours(models), float(batch.scale[0]), alt=alt,
+                 superposed=superposed, title="Error of x0_pred on the way", times=times,
+                 measured=guesses)
+
+
+def _view(batch: Batch, schedule: Schedule, panes: Mapping[str, Tensor], colours: Mapping[str, str],
+          scale: float, *, alt: str, superposed: bool, title: str,
+          times: Sequence[int] | None = None, measured: Mapping[str, Tensor] | None = None) -> Player:
+    """Panes (T, L, 3) in units of x_t, the error of those that have a colour, one slider for all."""
+    truth = _first(batch).x0[0]
+    t = np.arange(schedule.timesteps) if times is None else np.asarray(times)
+    measured = panes if measured is None else measured
+    errors = {name: _errors(measured[name], truth, scale) for name in colours}
+    shown = {name: scale * (superpose(x, truth.expand_as(x)) if superposed else x)
+             for name, x in panes.items()}
+    made = player(shown, truth=scale * truth, labels=_numbers(schedule, t),
+                  chain_index=batch.chain[0][batch.mask[0]], alt=require_alt(alt, "scrubber"))
+    said = "" if times is None else "x0_pred: "
+    for pane in made.panes:
+        name = next((n for n in errors if n in pane.heading), None)
+        pane.captions = [""] * len(t) if name is None else [
+            f"{said}RMSE {a:.2f} Å, RMSD {b:.2f} Å" for a, b in zip(*errors[name], strict=True)]
+    lines = [Line(n, t, errors[n][0], colours[n]) for n in colours]
+    lines += baseline_lines(baselines(schedule, 1.0, scale))
+    fig = chart(lines, title=title, x="timestep t", y="RMSE (Å)", log_y=True)
+    fig.update_layout(height=CHART_HEIGHT)
+    if times is not None:  # a sampler goes from T - 1 down
+        fig.update_xaxes(autorange="reversed")
+    marks = [Mark(i, t, np.where(errors[n][0] > 0, errors[n][0], np.nan))
+             for i, n in enumerate(colours)]
+    follow(made, curves(fig, alt=f"{title}, a marker at the slider's timestep. {alt}", marks=marks))
+    return made
+
+
+def follow(made: Player, chart: Curves) -> None:
+    """Let a player's slider move a chart's markers, too, and show the chart under it."""
+    made.scrubber.panes = [*made.scrubber.panes, chart]
+    row, *rest = made.children
+    made.children = [row, *rest[:1], chart, *rest[1:]]
+
+
+def _numbers(schedule: Schedule, t: np.ndarray) -> list[str]:
+    """What stands beside the slider."""
+    ab, snr = schedule.alpha_bar.numpy(), schedule.snr.numpy()
+    return [f"t = {k} · ᾱ {ab[k]:.2f} · SNR {snr[k]:.3g}" for k in t]
+
+
+def _errors(x: Tensor, truth: Tensor, scale: float) -> tuple[np.ndarray, np.ndarray]:
+    """RMSE and RMSD in Å of points (T, L, 3)."""
+    points, clean = x.double(), truth.double().expand_as(x)
+    return (scale * rmse(points, clean)).numpy(), (scale * rmsd(points, clean)).numpy()
+
+
+def _first(batch: Batch) -> Batch:
+    return batch.select([0])
+
+
+def _draw(batch: Batch, seed: int) -> tuple[Tensor, Tensor, float]:
+    """x0 (L, 3), noise (L, 3) and Å a unit, of the first protein."""
+    drawn = draws_of(_first(batch), 1, seed)
+    return drawn.x0[0], drawn.eps[0], float(drawn.scale[0])
+
+
+def _colours(models: Mapping[str, Predictor]) -> dict[str, str]:
+    """Each form's own colour; where two models share a form, one of the series."""
+    forms = [m.form.name for m in models.values()]
+    if len(set(forms)) == len(forms) and all(f in PALETTE for f in forms):
+        return {name: PALETTE[form] for name, form in zip(models, forms, strict=True)}
+    return dict(zip(models, SERIES, strict=False))
+
+
+def _require_few(models: Mapping[str, Predictor], most: int) -> None:
+    if not 1 <= len(models) <= most:
+        raise ValueError(f"the scrubber takes 1 to {most} models, got {len(models)}")
