@@ -117,6 +117,20 @@ def test_too_few_or_many_models_are_refused() -> None:
         show.sampling(dict.fromkeys("abcde", models("x0")["x0"]), BATCH, alt=ALT)
 
 
+def test_models_whose_names_resemble_each_other_keep_their_own_numbers() -> None:
+    pair = models("residual", "x0")
+    made = show.denoising({"t": pair["residual"], "t, fixed": pair["x0"]}, BATCH, alt=ALT)
+    x_t, broken, fixed = (pane.captions[25] for pane in made.panes)
+    again = show.denoising(pair, BATCH, alt=ALT)
+    assert [x_t, broken, fixed] == [pane.captions[25] for pane in again.panes] and x_t == ""
+
+
+def test_models_of_two_schedules_share_no_slider() -> None:
+    cosine = build(named_recipe("well_fed", "ci", schedule="cosine"))
+    with pytest.raises(ValueError, match="another schedule"):
+        show.denoising({"A": models("x0")["x0"], "B": cosine}, BATCH, alt=ALT)
+
+
 def test_the_scope_sees_the_gradients_and_predictions_of_the_run() -> None:
     recipe = named_recipe("well_fed", "ci", form="residual").but(steps=3)
     scope = show.watch(train(recipe, BATCH), BATCH, (0, 3), (0, 1, 49))

@@ -49,8 +49,8 @@ show.structure(protein, alt=f"Backbone of {protein.id}, {len(protein)} residues,
 # $$\hat x_0 = c_\mathrm{skip}(t)\,x_t + c_\mathrm{out}(t)\,F(x_t, t).$$
 #
 # The report's model has $c_\mathrm{skip} = 1$ and $c_\mathrm{out} = \sqrt{t/T}$. It blames that
-# square root; where we say *broken*, we mean this form, because the report does. Its fix A has $c_\mathrm{skip} = 0$ and $c_\mathrm{out} = 1$: the network says the
-# answer itself.
+# square root; where we say *broken*, we mean this form, because the report does. Its fix A has
+# $c_\mathrm{skip} = 0$ and $c_\mathrm{out} = 1$: the network says the answer itself.
 
 # %%
 schedule = get_schedule("linear")
@@ -94,16 +94,13 @@ show.figure(fig, f"Error of one denoising step by timestep, broken form and fix 
 # ## Watch them draw
 #
 # Both start from the same noise and draw the protein in 49 steps. Grey is the truth. Press play,
-# or focus the slider and use the arrow keys; drag to rotate.
+# or focus the slider and use the arrow keys; drag to rotate. The chart's markers go along: they
+# stand at the error of what the model *thinks* the protein is.
 
 # %%
-samples = {f: analysis.sample(r.predictor, batch, copies=4) for f, r in runs.items()}
-frames = {f: np.stack([batch.angstrom(x[:1].cpu())[0].numpy() for x in s.x])
-          for f, s in samples.items()}
-show.player({"the report's form": frames["residual"], "fix A": frames["x0"]},
-            truth=protein.centroids, chain_index=protein.chain_index,
-            labels=[f"t = {k}" for k in samples["x0"].t],
-            alt="Two models draw the same protein from the same noise, the true centroids in grey.")
+models = {"the report's form": runs["residual"].predictor, "fix A": runs["x0"].predictor}
+show.sampling(models, batch, alt="Two models draw the same protein from the same noise, the true "
+                                 "centroids in grey; below, the error of what each thinks x0 is.")
 
 # %%
 broken, fixed = runs["residual"].last, runs["x0"].last

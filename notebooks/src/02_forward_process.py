@@ -82,6 +82,19 @@ show.table(rows, "The linear schedule; the report's SNR is the amplitude ratio")
 show.say(f"Largest difference to the report's rounded numbers: **{worst:.3f}**.")
 
 # %% [markdown]
+# ## Schedule and form, to play with
+#
+# A *form* says what the network's output F means: $\hat x_0 = c_\mathrm{skip}\,x_t +
+# c_\mathrm{out}\,F$ ([table](reference.md#Forms)); the later notebooks take them one by one. Choose
+# one, and a schedule, and see what it makes of F near pure noise: the last panel is the factor by
+# which a relative error in the noise that F must hold arrives in $\hat x_0$. **Predict first:** which
+# form explodes with the cosine schedule?
+
+# %%
+show.explorer(alt="Five curves over the timestep for a chosen schedule and form: the share of signal, the "
+                  "SNR, c_skip, c_out, and what the form makes of an error in the noise.")
+
+# %% [markdown]
 # ## Noise by hand
 #
 # One line of arithmetic, checked against the package.
@@ -102,14 +115,10 @@ goal("noise by hand against the package", float((by_hand - package).abs().max())
 # at every t, so that the points move smoothly; in training each draw is fresh.
 
 # %%
-frames = np.stack([batch.angstrom(x)[0].numpy() for x in package])
 errors = [(sd * float(rmse(x, x0)), sd * float(rmsd(x, x0))) for x in package]
-labels = [f"t = {k} · alpha_bar {1 - k / 50:.2f} · RMSE {e:.1f} Å · RMSD {r:.1f} Å"
-          for k, (e, r) in enumerate(errors)]
-show.player({"x_t": frames}, truth=protein.centroids, chain_index=protein.chain_index,
-            labels=labels, height=420,
-            alt="The forward process: the protein's centroids at t = 0, dissolving into noise "
-                "towards t = 49.")
+show.noising(batch, schedules["linear"], seed=seed,
+             alt="The forward process: the protein's centroids at t = 0, dissolving into noise "
+                 "towards t = 49; below, the distance of x_t from the protein.")
 
 # %% [markdown]
 # RMSD, the error after the best superposition, is never above RMSE: turning and shifting can only

@@ -382,6 +382,20 @@ goal("after training, worst RMSE over t, mean of 8 draws", trained.worst, "<", 1
 # A loss curve averages over t, weighted by $c_\mathrm{out}^2$ or not, and it scatters. A model that
 # fails at a single t may have a fine loss. This workbook therefore judges by the second figure.
 #
+# ## Watch it learn
+#
+# The same generator, driven by three buttons. Press *Start*; *Pause* holds it between two steps, and
+# other cells can use `live.predictor` meanwhile. It is the broken form, so that there is something to
+# see. (Where nobody can press a button, as in a test, a few steps are run at once.)
+
+# %%
+live = show.live_training(recipe.but(form="residual"), batch, seed,
+                          steps=session.pick(ci=10, laptop=40, gpu=200), device=session.device,
+                          alt="The broken form, trained under your hands: loss, error by timestep, and one "
+                              "sampled structure, which change as it learns.")
+live
+
+# %% [markdown]
 # ## DDPM: one step back
 #
 # Sampling starts from noise at t = T − 1. Suppose $x_0$ were known. Which $x_u$, at an earlier
@@ -526,8 +540,8 @@ show.table(rows, "Largest difference of any coordinate on the way, in normalised
 goal("DDIM with eta = 1 against DDPM", largest, "<=", 1e-4)
 
 # %% [markdown]
-# Yes, for *any* steps, up to rounding. The weight of $x_t$ in DDIM is
-# $\sqrt{s_u^2 - \sigma^2}/s_t$, and $s_u^2 - \sigma^2 = s_u^2\,(s_t^2 - \beta)/s_t^2 = \alpha\,s_u^4/s_t^2$, so it is
+# Yes, for *any* steps, up to rounding. The weight of $x_t$ in DDIM is $\sqrt{s_u^2 - \sigma^2}/s_t$,
+# and $s_u^2 - \sigma^2 = s_u^2\,(s_t^2 - \beta)/s_t^2 = \alpha\,s_u^4/s_t^2$, so it is
 # $\sqrt\alpha\,s_u^2/s_t^2$: DDPM's. (This holds for the smaller of the two variances that Ho et al.
 # offer, which is the one used here.)
 

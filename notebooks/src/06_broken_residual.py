@@ -19,7 +19,7 @@ import torch
 from tqdm.auto import tqdm
 
 from resfold_nb import analysis, show
-from resfold_nb.data import load, make_batch, rmse
+from resfold_nb.data import load, make_batch
 from resfold_nb.diffusion import FORMS, get_schedule
 from resfold_nb.model import count_parameters
 from resfold_nb.training import build, named_recipe, train
@@ -119,11 +119,13 @@ record("gradient over weights, t = 1 over t = 49, untrained", g.at_weights[1] / 
 
 # %%
 marks = analysis.marks_for(recipe.steps, session.pick(ci=4, laptop=8, gpu=12))
+SCOPED, seen = (0, 1, 5, 10, 20, 30, 40, 49), []
 measured, moments = [], {recipe.steps // 10, recipe.steps}
 for state in tqdm(train(recipe, batch, seed, session.device), total=recipe.steps + 1,
                   desc="broken residual", mininterval=1):
     if state.step in marks:
         measured.append(analysis.measure(recipe, state, batch))
+        seen.append(show.scope_of(state, batch, SCOPED))
     if state.step in moments:
         gradients[f"after {state.step} steps"] = analysis.gradient_by_timestep(
             state.predictor, batch)
@@ -172,23 +174,27 @@ show.figure(fig, "Gradient at F and over the weights against the timestep, befor
                  "be drawn on a logarithmic axis.")
 
 # %% [markdown]
+# The same by training step, with what the model made of one noise draw at that moment. Choose a cell
+# with the two sliders, or click it. Where is the gradient large, and is that where the prediction moves?
+
+# %%
+show.gradient_scope(show.Scope.joined(seen), batch, title="Gradient over the weights",
+                    alt="Heat map of the gradient over all weights by timestep and training step, live; beside "
+                        "it the chosen cell's prediction, the true centroids in grey. At t = 0 there is none.")
+
+# %% [markdown]
 # ## A structure, sampled
 #
 # Sampling starts from pure noise at t = 49 and calls the network 49 times, t = 49 … 1
-# ([samplers](reference.md#Samplers)). Left: what the sampler holds. Right: what the network
-# thinks the protein is; its last frame, the prediction at t = 1, *is* the sample. Grey: the truth. Drag to rotate; move the slider with the arrow keys.
+# ([samplers](reference.md#Samplers)). Left: what the sampler holds. Right: what the network thinks
+# the protein is; its last frame, the prediction at t = 1, *is* the sample. Grey: the truth. Drag to
+# rotate; move the slider with the arrow keys.
 
 # %%
 samples = analysis.sample(model, batch, copies=4, x0_clamp=recipe.x0_clamp)
-steps = list(zip(samples.t[:-1], samples.x, samples.x0_pred))
-x_t = np.stack([batch.angstrom(x[:1].cpu())[0].numpy() for _, x, _ in steps])
-x0_pred = np.stack([batch.angstrom(x[:1].cpu())[0].numpy() for _, _, x in steps])
-labels = [f"t = {t} · RMSE of the prediction {r:.2f} Å" for (t, _, _), r in zip(
-    steps, [sd * float(rmse(x[:1].cpu(), batch.x0)) for _, _, x in steps])]
-show.player({"x_t": x_t, "x0_pred": x0_pred}, truth=protein.centroids, labels=labels,
-            chain_index=protein.chain_index,
-            alt="Sampling with the broken residual, from noise to structure, one frame a network "
-                "call, the true centroids in grey.")
+show.sampling({"broken residual": model}, batch,
+              alt="Sampling with the broken residual, from noise to structure, one frame a network "
+                  "call, the true centroids in grey; below, the error of the prediction.")
 
 # %% [markdown]
 # ## Predict first

@@ -116,19 +116,17 @@ show.say(f"The broken form is **{below} 1 Å** at every t here: its worst error 
 # %% [markdown]
 # ## Side by side
 #
-# The same noise at the start and at every step of the sampler; the colours run from the first
-# residue to the last.
+# The same noise for both; the colours run from the first residue to the last. First one denoising
+# step at each t, then a sampler's way from t = 49 down. The markers stand at the slider's t.
 
 # %%
-def frames(s):
-    return np.stack([batch.angstrom(x[:1].cpu())[0].numpy() for x in s.x])
+models = {"broken": runs["residual"].predictor, "fix A": runs["x0"].predictor}
+show.denoising(models, batch, alt="One denoising step from the same x_t with the broken form and fix A, "
+                                  "the true centroids in grey; below, the error by timestep.")
 
-
-show.player({"broken": frames(samples["residual"]), "fix A": frames(samples["x0"])},
-            truth=protein.centroids, chain_index=protein.chain_index,
-            labels=[f"t = {t}" for t in samples["x0"].t],
-            alt="Sampling from the same noise with the broken form (left) and fix A (right), the "
-                "true centroids in grey.")
+# %%
+show.sampling(models, batch, alt="Sampling from the same noise with the broken form (left) and fix A "
+                                 "(right), the true centroids in grey; below, the error of x0_pred.")
 
 # %% [markdown]
 # ## Starved, on proteins it was not chosen on
@@ -268,10 +266,11 @@ if changes:
 #   off than that asks for an F it never learned. Without a skip it is worse still: the scaled
 #   output would have to be the whole protein.
 #
-# Two faults at two ends, then, and the skip is not a fault everywhere. Of the two, the report
-# blames the scale and expects t = 49 to fall when it goes (R16); in these runs it does not. The
-# table shows *that*, for the sizes and budgets recorded here; it does not prove the *why*. Notebook 14 will predict the errors from the
-# curves, and 16 will judge over more budgets, seeds and proteins, with intervals.
+# Two faults at two ends, then, and the skip is not a fault everywhere. Of the two, the report blames
+# the scale and expects t = 49 to fall when it goes (R16); in these runs it does not. The table shows
+# *that*, for the sizes and budgets recorded here; it does not prove the *why*. Notebook 14 will
+# predict the errors from the curves, and 16 will judge over more budgets, seeds and proteins, with
+# intervals.
 #
 # ## Exercises
 #

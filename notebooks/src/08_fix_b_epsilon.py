@@ -237,10 +237,11 @@ show.say(f"Fix B at t = 49: predicted **{predicted['eps'][49]:.1f} Å**, measure
          f"t = 1 … 49, that of x0 by {np.sqrt(of_x0['eps'][1:].max() / of_x0['eps'][1:].min()):.0f}.")
 
 # %% [markdown]
-# Read each panel from the grey line, F's own error. Where it is flat, the one number serves, and it is
-# $|c_\mathrm{out}|$ alone that tilts the error of $\hat x_0$. Where it is not, as it need not be in a form
-# whose loss weighs F's errors differently at each t, one number is too few. To reach fix A's error at t = 49, F
-# of fix B would have to err 7 times less there than F of fix A, a loss 49 times lower.
+# Read each panel from the grey line, F's own error. Where it is flat, the one number serves, and it
+# is $|c_\mathrm{out}|$ alone that tilts the error of $\hat x_0$. Where it is not, as it need not be
+# in a form whose loss weighs F's errors differently at each t, one number is too few. To reach fix
+# A's error at t = 49, F of fix B would have to err 7 times less there than F of fix A, a loss 49
+# times lower.
 #
 # ## Why a loss curve can look best
 #
@@ -475,16 +476,10 @@ show.table(rows, f"The clamp of x0_pred in sampling (live, 4 samples, seed {seed
 # The same noise at the start and at every step; the true centroids in grey.
 
 # %%
-def frames(x):
-    return np.stack([batch.angstrom(points[:1].cpu())[0].numpy() for points in x.x])
-
-
-show.player({"broken": frames(trials["residual"]["never"]), "fix A": frames(trials["x0"]["never"]),
-             "fix B": frames(trials["eps"]["never"])},
-            truth=protein.centroids, chain_index=protein.chain_index,
-            labels=[f"t = {q}" for q in trials["eps"]["never"].t],
-            alt="Sampling from the same noise with the broken form, fix A and fix B with the report's "
-                "loss, the true centroids in grey.")
+models = {"broken": runs["residual"].predictor, "fix A": runs["x0"].predictor,
+          "fix B": runs["eps"].predictor}
+show.sampling(models, batch, alt="Sampling from the same noise with the broken form, fix A and fix B with "
+                                 "the report's loss, the true centroids in grey; below, each one's error.")
 
 # %% [markdown]
 # ## Four settings, recorded
@@ -696,8 +691,8 @@ show.say("\n".join(said) if takeaways else "Settings: **not recorded**.")
 #
 # ## Exercises
 #
-# **1.** Which loss in $\varepsilon$ (mean over components) at t = 49 has a model whose $\hat x_0$ is no better
-# than predicting zero? Data of unit variance.
+# **1.** Which loss in $\varepsilon$ (mean over components) at t = 49 has a model whose $\hat x_0$ is
+# no better than predicting zero? Data of unit variance.
 
 # %% tags=["exercise"]
 my_loss_at_49 = None  # your number

@@ -177,6 +177,11 @@ show.figure(fig, "Error of one denoising step against the timestep for the broke
                  "of the broken form and C at t = 0, cannot be drawn on this axis.")
 
 # %%
+show.denoising({"broken": runs["residual"].predictor, "A": runs["x0"].predictor, "C": runs["v"].predictor},
+               batch, alt="One denoising step from the same x_t with the broken form, A and C, live, the "
+                          "true centroids in grey; below, the error of this one noise draw by timestep.")
+
+# %%
 end = {f: r.last.errors.rmse for f, r in runs.items()}
 goal("C, RMSE at t = 0", float(end["v"][0]), "==", 0.0, "Å")
 for k in (1, 49):

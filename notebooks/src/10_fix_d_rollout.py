@@ -256,6 +256,11 @@ fig = show.chart(lines + show.baseline_lines(floor), log_y=True, goal=1.0, x="ti
 show.figure(fig, f"Error of one denoising step against the timestep for the broken form, fix A and "
                  f"fix A with rollouts, live, seed {seed}, mean of 8 noise draws. The dotted line is "
                  "1 Å; grey dashed lines predict without learning.")
+show.sampling({n: runs[n].predictor for n in ("broken", "A", "A + D")}, batch,
+              alt="Sampling from the same noise with the broken form, fix A and fix A with rollouts, live, "
+                  "the true centroids in grey; below, the error of what each thinks x0 is.")
+
+# %%
 dip = {n: float(e.rmse[45] / e.rmse[[44, 46]].mean()) for n, e in errors.items()}
 show.say("Error at t = 45, where the loss of the rollouts sits, over the mean of t = 44 and 46: "
          + "; ".join(f"{n} **{d:.2f}**" for n, d in dip.items() if n != "broken") + ".")
@@ -633,9 +638,10 @@ print("right:" if answered else "not answered; the solution is",
       f"K = {K}, {factor:g} times the calls")
 
 # %% [markdown]
-# **2.** With *random K* from 1 to 10 in a quarter of the steps, how many loss terms at t = 45 come from
-# rollouts for each one from an ordinary step? What does the formula above then foretell for the error at t = 45
-# under rotations, in Å? (You have `zero` and `turned_floor[45]`; random K under rotations was not run.)
+# **2.** With *random K* from 1 to 10 in a quarter of the steps, how many loss terms at t = 45 come
+# from rollouts for each one from an ordinary step? What does the formula above then foretell for the
+# error at t = 45 under rotations, in Å? (You have `zero` and `turned_floor[45]`; random K under
+# rotations was not run.)
 
 # %% tags=["exercise"]
 my_terms, my_error = None, None

@@ -100,6 +100,11 @@ show.say("Mean error over t: " + ", ".join(f"{n} **{e.rmse.mean():.2f} Å**" for
          + ". One protein, one seed.")
 goal("A + E, worst RMSE over t = 0 … 49, mean of 8 draws", errors["A + E"].worst, "<", 2.0, "Å")
 
+# %%
+show.denoising({n: r.predictor for n, r in runs.items()}, batch,
+               alt="One denoising step from the same x_t with the live models, the true centroids in grey; "
+                   "below, the error of this one noise draw by timestep.")
+
 # %% [markdown]
 # ## A linear probe
 #
@@ -189,8 +194,9 @@ goal("clean trunk, every draw turned, R²", spun["clean, trained"], "<", 0.05)
 # %% [markdown]
 # Zero for the clean trunk is not a weakness of the probe. Its tokens are the same in every draw, the
 # target $R x_0$ is turned at random, and the mean of $R x_0$ over all rotations is zero: no function
-# of the sequence, linear or not, does better than the answer zero. So **turned draws are the fair test** of what
-# a trunk has taken from $x_t$, and the untrained trunk beside it says what comes through unlearned.
+# of the sequence, linear or not, does better than the answer zero. So **turned draws are the fair
+# test** of what a trunk has taken from $x_t$, and the untrained trunk beside it says what comes
+# through unlearned.
 #
 # The same as a picture: one turned draw that the probe was not fitted on, one probe at each t.
 
@@ -546,9 +552,9 @@ goal("trunk passes of one sample, noisy trunk", passes(runs["A"].predictor), "==
 goal("trunk passes of one sample, clean trunk", passes(runs["A + E"].predictor), "==", 1)
 
 # %% [markdown]
-# AlphaFold 3, for comparison, has a trunk that sees no noisy coordinates, and shares one trunk pass among
-# 48 noise samples of a training step (Abramson et al. 2024). There the trunk is the larger part by far; the
-# formula says what that makes of the gain.
+# AlphaFold 3, for comparison, has a trunk that sees no noisy coordinates, and shares one trunk pass
+# among 48 noise samples of a training step (Abramson et al. 2024). There the trunk is the larger part
+# by far; the formula says what that makes of the gain.
 #
 # ## All of it in Å
 
@@ -602,8 +608,8 @@ show.say("**Speed alone**, counted, training step and trajectory: "
 #
 # ## Exercises
 #
-# **1.** In the full size the denoiser's forward pass is the share that the cell below prints. Which is the largest
-# gain that a clean trunk run once can bring, however many noise levels a step has?
+# **1.** In the full size the denoiser's forward pass is the share that the cell below prints. Which
+# is the largest gain that a clean trunk run once can bring, however many noise levels a step has?
 
 # %%
 share = counted["full size"][2]
@@ -624,9 +630,9 @@ assert abs(answer - k / (1 + (k - 1) * share)) < 1e-2, "let k grow in the formul
 print("not answered; the solution is" if my_largest_gain is None else "right:", f"{answer:.2f} times")
 
 # %% [markdown]
-# **2.** Turn every draw. A probe of the residue's own $x_t$ can do no better than multiply it by a number.
-# For data of unit variance, which $R^2$ must it score at t = 25? And why does the trunk at t = 25 score
-# more once it is trained?
+# **2.** Turn every draw. A probe of the residue's own $x_t$ can do no better than multiply it by a
+# number. For data of unit variance, which $R^2$ must it score at t = 25? And why does the trunk at t
+# = 25 score more once it is trained?
 
 # %% tags=["exercise"]
 my_r_squared = None

@@ -178,6 +178,11 @@ show.say(f"κ = {shares[0]:.3f}, λ = {shares[1]:.3f}: holding the protein is "
          f"{'easier' if shares[1] < shares[0] else 'harder'} than copying noise. EDM is predicted "
          f"within a factor of {off:.2f} on average over t = 1 … 49 (one seed, one protein).")
 
+# %%
+show.denoising({"broken": runs["residual"].predictor, "A": runs["x0"].predictor, "EDM": runs["edm"].predictor},
+               batch, alt="One denoising step from the same x_t with the three live models, the true "
+                          "centroids in grey; below, the error of this one noise draw by timestep.")
+
 # %% [markdown]
 # ## Recorded: three recipes, seven forms, two proteins, five seeds
 #

@@ -2,17 +2,7 @@
 
 from __future__ import annotations
 
-from resfold_nb.analysis.claims import (
-    AFTER,
-    BETTER,
-    DEPENDS,
-    REFUTED,
-    SUPPORTED,
-    WORSE,
-    Claim,
-    Finding,
-    Rule,
-)
+from resfold_nb.analysis.claims import AFTER, DEPENDS, REFUTED, SUPPORTED, Claim, Finding, Rule
 from resfold_nb.analysis.evidence import (
     exactly,
     factor_ratio,

@@ -29,6 +29,17 @@ class Attention(nn.Module):
         mixed = F.scaled_dot_product_attention(q, k, v, attn_mask=seen)
         return self.out(mixed.transpose(1, 2).flatten(-2))
 
+    def weights(self, tokens: Tensor, mask: Tensor | None = None) -> Tensor:
+        """Who listens to whom, (B, heads, L, L): rows sum to 1, columns of masked tokens are 0.
+
+        `forward` mixes the values with these weights, fused, and never holds them.
+        """
+        q, k = (self.split(proj(tokens)) for proj in (self.query, self.key))
+        scores = q @ k.transpose(-1, -2) / math.sqrt(q.shape[-1])
+        if mask is not None:
+            scores = scores.masked_fill(~mask[:, None, None, :], -math.inf)
+        return scores.softmax(dim=-1)
+
     def split(self, tokens: Tensor) -> Tensor:
         """(B, L, width) -> (B, heads, L, width / heads)."""
         return tokens.unflatten(-1, (self.heads, -1)).transpose(1, 2)

@@ -6,10 +6,11 @@ from resfold_nb.show.explorer import explorer
 from resfold_nb.show.export import export_html
 from resfold_nb.show.heatmap import heatmap, heatmaps
 from resfold_nb.show.ledger import VERDICT_MARKS, ledger
+from resfold_nb.show.live import LiveTraining, live_training
 from resfold_nb.show.molecule import structure
 from resfold_nb.show.player import Player, Scrubber, Trajectory, player
 from resfold_nb.show.progress import progress
-from resfold_nb.show.scope import Scope, gradient_scope, watch
+from resfold_nb.show.scope import Scope, gradient_scope, scope_of, watch
 from resfold_nb.show.theme import PALETTE, figure, setup, table
 from resfold_nb.show.timestep import denoising, follow, noising, sampling
 
@@ -18,6 +19,7 @@ __all__ = [
     "VERDICT_MARKS",
     "Curves",
     "Line",
+    "LiveTraining",
     "Mark",
     "Player",
     "Scope",
@@ -36,12 +38,14 @@ __all__ = [
     "heatmap",
     "heatmaps",
     "ledger",
+    "live_training",
     "noising",
     "panels",
     "player",
     "progress",
     "sampling",
     "say",
+    "scope_of",
     "setup",
     "structure",
     "table",

@@ -1,7 +1,6 @@
 // A plotly figure whose markers follow `frame`; the figure itself is sent once.
 
-const CONFIG = { responsive: true, displaylogo: false,
-  toImageButtonOptions: { format: "svg", filename: "resfold" } };
+let clicks = 0;
 
 function markers(model, figure) {                    // one more trace for each marked one
   return model.get("marks").map(({ trace }) => {
@@ -12,56 +11,75 @@ function markers(model, figure) {                    // one more trace for each 
   });
 }
 
+function keepLines(model, { lines = {} }) {          // for the next drawing, and for saving
+  for (const [trace, points] of Object.entries(lines)) {
+    Object.assign(model.get("figure").data[trace], points);
+  }
+}
+
+function markerMover(model, plotly, box, first) {
+  return () => {
+    const marks = model.get("marks");
+    if (!marks.length || !box.data) return;          // no data: it left the page meanwhile
+    const frame = Math.max(0, Math.min(marks[0].x.length - 1, model.get("frame")));
+    plotly.restyle(box, { x: marks.map((m) => [m.x[frame]]), y: marks.map((m) => [m.y[frame]]) },
+      marks.map((_, i) => first + i));
+    box.dataset.frame = frame;
+  };
+}
+
+// Listens before the drawing is done, so that nothing sent in between is lost.
+function listen(model, plotly, box, ready, move) {
+  const follow = oncePerPicture(move);
+  const change = ({ lines }) => ready.then(() => {   // new values of some traces alone
+    const names = Object.keys(lines ?? {});
+    if (!names.length || !box.data) return;
+    plotly.restyle(box, { x: names.map((n) => lines[n].x), y: names.map((n) => lines[n].y) },
+      names.map(Number));
+  });
+  model.on("change:frame", follow);
+  model.on("msg:custom", change);
+  return () => {
+    model.off("change:frame", follow);
+    model.off("msg:custom", change);
+  };
+}
+
 async function draw(model, box) {
   const plotly = await loadPlotly(model);
   const figure = structuredClone(model.get("figure"));
-  const first = figure.data.length;
-  const drawn = markers(model, figure);
-  await plotly.newPlot(box, [...figure.data, ...drawn], figure.layout, CONFIG);
-  const move = () => {
-    const marks = model.get("marks");
-    if (!marks.length) return;
-    const frame = Math.max(0, Math.min(marks[0].x.length - 1, model.get("frame")));
-    plotly.restyle(box, { x: marks.map((m) => [m.x[frame]]), y: marks.map((m) => [m.y[frame]]) },
-      drawn.map((_, i) => first + i));
-    box.dataset.frame = frame;
-  };
+  const drawn = [...figure.data, ...markers(model, figure)];
+  const ready = plotly.newPlot(box, drawn, figure.layout, CONFIG);
+  const move = markerMover(model, plotly, box, figure.data.length);
+  const deafen = listen(model, plotly, box, ready, move);
+  await ready;
   move();
-  const change = ({ lines }) => {                    // new values of some traces alone
-    if (!lines) return;
-    const names = Object.keys(lines);
-    plotly.restyle(box, { x: names.map((n) => lines[n].x), y: names.map((n) => lines[n].y) },
-      names.map(Number));
-  };
   box.on("plotly_click", ({ points }) => {
     const { pointNumber, pointIndex, x, y } = points[0];
-    model.set("picked", { index: pointNumber ?? pointIndex, x, y });
+    clicks += 1;                                     // else the same point twice is no change
+    model.set("picked", { index: pointNumber ?? pointIndex, x, y, click: clicks });
   });
-  return { move, change, leave: followSize(plotly, box) };
+  const leave = followSize(plotly, box);
+  return () => {
+    deafen();
+    leave();
+    plotly.purge(box);
+  };
+}
+
+function initialize({ model }) {
+  const keep = (content) => keepLines(model, content);
+  model.on("msg:custom", keep);
+  return () => model.off("msg:custom", keep);
 }
 
 async function render({ model, el }) {
-  const box = Object.assign(document.createElement("div"), { className: "resfold-curves" });
-  box.style.minHeight = `${model.get("height")}px`;
-  box.setAttribute("role", "figure");
-  box.setAttribute("aria-label", model.get("alt"));
-  el.append(box);
-  let drawn;
+  const box = chartBox(model, el);
   try {
-    drawn = await draw(model, box);
+    return await draw(model, box);
   } catch (error) {
-    box.textContent = `The chart could not be drawn. ${error.message ?? error} ` +
-      `It would show: ${model.get("alt")}`;
-    return undefined;
+    return sayFailed(model, box, error);
   }
-  model.on("change:frame", drawn.move);
-  model.on("msg:custom", drawn.change);
-  return () => {
-    model.off("change:frame", drawn.move);
-    model.off("msg:custom", drawn.change);
-    drawn.leave();
-    globalThis.Plotly.purge(box);
-  };
 }
 
-export default { render };
+export default { initialize, render };

@@ -32,35 +32,31 @@ function controls(model, el) {
   return { schedule: schedule.select, form: form.select, t: t.input, output };
 }
 
-async function render({ model, el }) {
-  const { schedule, form, t, output } = controls(model, el);
-  const box = Object.assign(document.createElement("div"), { className: "resfold-curves" });
-  box.style.minHeight = `${model.get("height")}px`;
-  box.setAttribute("role", "figure");
-  box.setAttribute("aria-label", model.get("alt"));
-  el.append(box);
+async function draw(model, box, { schedule, form, t, output }) {
   const plotly = await loadPlotly(model);
   const figure = structuredClone(model.get("figure"));
-  await plotly.newPlot(box, figure.data, figure.layout, { responsive: true, displaylogo: false,
-    toImageButtonOptions: { format: "svg", filename: "resfold" } });
+  await plotly.newPlot(box, figure.data, figure.layout, CONFIG);
   const names = model.get("names"), curves = model.get("curves");
   const lines = names.map((_, i) => i), marks = names.map((_, i) => names.length + i);
+  const chosen = () => curves[`${schedule.value}|${form.value}`];
 
+  const move = oncePerPicture(() => {
+    const at = Number(t.value);
+    plotly.restyle(box, { x: marks.map(() => [at]), y: chosen().map((v) => [v[at]]) }, marks);
+  });
   const point = () => {
-    const at = Number(t.value), values = curves[`${schedule.value}|${form.value}`];
-    plotly.restyle(box, { x: marks.map(() => [at]), y: values.map((v) => [v[at]]) }, marks);
+    const at = Number(t.value), values = chosen();
     output.textContent = `t = ${at}: ` + names.map((name, i) =>
       `${name} ${values[i][at] === null ? "not finite" : Number(values[i][at].toPrecision(3))}`)
       .join(", ");
     t.setAttribute("aria-valuetext", output.textContent);
+    move();
   };
   const choose = () => {
-    const values = curves[`${schedule.value}|${form.value}`];
-    plotly.restyle(box, { y: values }, lines);
+    plotly.restyle(box, { y: chosen() }, lines);
     point();
   };
-  schedule.addEventListener("change", choose);
-  form.addEventListener("change", choose);
+  for (const select of [schedule, form]) select.addEventListener("change", choose);
   t.addEventListener("input", point);
   choose();
   const leave = followSize(plotly, box);
@@ -68,6 +64,15 @@ async function render({ model, el }) {
     leave();
     plotly.purge(box);
   };
+}
+
+async function render({ model, el }) {
+  const chosen = controls(model, el), box = chartBox(model, el);
+  try {
+    return await draw(model, box, chosen);
+  } catch (error) {
+    return sayFailed(model, box, error);
+  }
 }
 
 export default { render };

@@ -92,7 +92,7 @@ class LiveTraining(ipywidgets.VBox):
 
     def start(self) -> None:
         """Train, or go on after a pause; RuntimeError outside an event loop."""
-        self._loop = self._loop or _running_loop()
+        self._loop = _running_loop() or self._loop
         if self._loop is None:
             raise RuntimeError("live training needs a notebook's event loop; use wait=True")
         self.driver.start()
@@ -116,7 +116,7 @@ class LiveTraining(ipywidgets.VBox):
         super().close()
 
     async def settled(self) -> None:
-        """Return when it no longer runs, but for a pause, an end or an error."""
+        """Wait while it runs: until a pause, the end or an error."""
         if self._task is not None:
             await self._task
 

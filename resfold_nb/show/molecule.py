@@ -7,7 +7,7 @@ import itertools
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from IPython.display import HTML, display
+from IPython.display import display
 
 from resfold_nb.data import AMINO_ACIDS, Structure
 from resfold_nb.show.bundle import inline, library, source

@@ -13,7 +13,7 @@ import traitlets
 
 from resfold_nb.analysis import MEASURING_SEED, draws_of, gradient_by_timestep
 from resfold_nb.data import Batch
-from resfold_nb.model import Features, Predictor
+from resfold_nb.model import Features
 from resfold_nb.show.bundle import source
 from resfold_nb.show.curves import Mark, curves
 from resfold_nb.show.heatmap import heatmap
@@ -40,6 +40,13 @@ class Scope:
     x0_pred: np.ndarray
     rmse: np.ndarray
 
+    @classmethod
+    def joined(cls, scopes: Sequence[Scope]) -> Scope:
+        """One scope of what was seen at several states, at the same timesteps."""
+        parts = {name: np.concatenate([getattr(s, name) for s in scopes], axis=1)
+                 for name in ("gradient", "x0_pred", "rmse")}
+        return cls(np.concatenate([s.steps for s in scopes]), scopes[0].t, **parts)
+
 
 def watch(states: Iterable[State], batch: Batch, marks: Sequence[int], timesteps: Sequence[int]
           ) -> Scope:
@@ -47,18 +54,15 @@ def watch(states: Iterable[State], batch: Batch, marks: Sequence[int], timesteps
 
     Raises ValueError when no state has a step of `marks`.
     """
-    seen = [(state.step, *_look(state.predictor, batch, timesteps))
-            for state in states if state.step in set(marks)]
+    seen = [scope_of(state, batch, timesteps) for state in states if state.step in set(marks)]
     if not seen:
         raise ValueError(f"none of the steps {list(marks)} was reached; give steps of the recipe")
-    steps, gradient, points, errors = zip(*seen, strict=True)
-    return Scope(np.array(steps), np.array(timesteps), np.stack(gradient, 1),
-                 np.stack(points, 1), np.stack(errors, 1))
+    return Scope.joined(seen)
 
 
-def _look(predictor: Predictor, batch: Batch, timesteps: Sequence[int]
-          ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Gradient (n,), x0_pred (n, L, 3) in Å and its RMSE (n,) in Å."""
+def scope_of(state: State, batch: Batch, timesteps: Sequence[int]) -> Scope:
+    """What is seen at one state of a training; `Scope.joined` puts several together."""
+    predictor = state.predictor
     norms = gradient_by_timestep(predictor, batch, draws=1, timesteps=timesteps).at_weights
     drawn, t = draws_of(batch, 1, MEASURING_SEED), torch.tensor(list(timesteps))
     a, s = predictor.amplitudes(t.to(predictor.a.device))
@@ -66,9 +70,9 @@ def _look(predictor: Predictor, batch: Batch, timesteps: Sequence[int]
     with torch.no_grad():
         denoise = predictor.denoiser_for(Features.of(batch.to(predictor.a.device)).repeat(len(t)))
         x0_pred = denoise(noisy, t.to(predictor.a.device)).cpu()
-    off = (x0_pred - drawn.x0).square().sum(-1).mean(1).sqrt()
-    scale = float(batch.scale[0])
-    return norms, (scale * x0_pred).numpy(), (scale * off).numpy()
+    off, scale = (x0_pred - drawn.x0).square().sum(-1).mean(1).sqrt(), float(batch.scale[0])
+    return Scope(np.array([state.step]), np.array(timesteps), norms[:, None],
+                 (scale * x0_pred).numpy()[:, None], (scale * off).numpy()[:, None])
 
 
 class Cells(anywidget.AnyWidget):

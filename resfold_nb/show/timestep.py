@@ -43,9 +43,9 @@ def denoising(models: Mapping[str, Predictor], batch: Batch, *, seed: int = MEAS
     seed : of the noise, which is the same at each t and for each model.
     superposed : turn each prediction onto the truth, where no orientation is the right one.
 
-    Raises ValueError for no or too many models.
+    Raises ValueError for no or too many models, and for unequal schedules.
     """
-    _require_few(models, 3)
+    _require_alike(models, 3)
     schedule = next(iter(models.values())).schedule
     x0, eps, scale = _draw(batch, seed)
     a, s = (v.to(x0.dtype).view(-1, 1, 1) for v in (schedule.a, schedule.s))
@@ -66,7 +66,7 @@ def sampling(models: Mapping[str, Predictor], batch: Batch, *, seed: int = MEASU
 
     Arguments as in `denoising`; up to four models. The chart has the error of x0_pred on the way.
     """
-    _require_few(models, 4)
+    _require_alike(models, 4)
     one, first = _first(batch), next(iter(models.values()))
     made = {name: sample(model, one, copies=1, seed=seed, sampler=sampler)
             for name, model in models.items()}
@@ -95,8 +95,8 @@ def _view(batch: Batch, schedule: Schedule, panes: Mapping[str, Tensor], colours
                   chain_index=batch.chain[0][batch.mask[0]], alt=require_alt(alt, "scrubber"))
     said = "" if times is None else "x0_pred: "
     for pane in made.panes:
-        name = next((n for n in errors if n in pane.heading), None)
-        pane.captions = [""] * len(t) if name is None else [
+        name = pane.heading.removeprefix("x0_pred, ")
+        pane.captions = [""] * len(t) if name not in errors else [
             f"{said}RMSE {a:.2f} Å, RMSD {b:.2f} Å" for a, b in zip(*errors[name], strict=True)]
     lines = [Line(n, t, errors[n][0], colours[n]) for n in colours]
     lines += baseline_lines(baselines(schedule, 1.0, scale))
@@ -147,6 +147,13 @@ def _colours(models: Mapping[str, Predictor]) -> dict[str, str]:
     return dict(zip(models, SERIES, strict=False))
 
 
-def _require_few(models: Mapping[str, Predictor], most: int) -> None:
+def _require_alike(models: Mapping[str, Predictor], most: int) -> None:
+    """ValueError unless one slider can serve them all."""
     if not 1 <= len(models) <= most:
         raise ValueError(f"the scrubber takes 1 to {most} models, got {len(models)}")
+    bars = {name: model.schedule.alpha_bar.cpu() for name, model in models.items()}
+    first = next(iter(bars.values()))
+    other = [name for name, bar in bars.items() if not torch.equal(bar, first)]
+    if other:
+        raise ValueError(f"{other} have another schedule than {next(iter(bars))!r}; "
+                         "x_t at one t would not be the same for all")

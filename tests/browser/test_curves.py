@@ -1,14 +1,15 @@
-"""Scrubber, scope and explorer in a page on disk: markers move, the figure is not drawn anew."""
+"""Scrubber, scope, explorer: markers move, lines change, the figure is not drawn anew."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import nbformat
 import papermill
 import pytest
 from browser.checking import check_page, check_sliders
+from browser.watching import Watch
 
 from resfold_nb.show import export_html
 from resfold_nb.workbook.paths import ROOT
@@ -24,6 +25,15 @@ scope = show.watch(training.train(recipe, batch), batch, (0, 2), (0, 25, 49))"""
          "show.denoising(models, batch, alt='Two models denoise.')",
          "show.explorer(alt='Schedules and forms.')",
          "show.gradient_scope(scope, batch, title='Gradient', alt='Gradient by t and step.')")
+LIVE = ("""import plotly.graph_objects as go
+from resfold_nb import show
+show.setup()
+first = show.curves(go.Figure(go.Scatter(x=[0, 1], y=[0, 1])), alt="One line.")
+other = show.curves(go.Figure(go.Scatter(x=[0, 1], y=[5, 5])), alt="Another line.")
+first""", "other", "first.set_lines({0: ([0, 1, 2], [7, 8, None])})", "first",
+        "print('all cells ran')")
+RUN_ALL = "window.jupyterapp.commands.execute('notebook:run-all-cells')"
+DARK = "window.jupyterapp.commands.execute('apputils:change-theme', {theme: 'JupyterLab Dark'})"
 DATA = """(k) => { const p = document.querySelectorAll('.resfold-curves')[k];
   return p._fullData.map((d) => [Array.from(d.x ?? []), Array.from(d.y ?? [])]); }"""
 
@@ -32,11 +42,7 @@ DATA = """(k) => { const p = document.querySelectorAll('.resfold-curves')[k];
 def page_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The views, executed and exported."""
     folder = tmp_path_factory.mktemp("curves")
-    kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
-    cells = [nbformat.v4.new_markdown_cell("# Views"), *map(nbformat.v4.new_code_cell, CELLS)]
-    nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": kernel}),
-                   folder / "in.ipynb")
-    papermill.execute_notebook(folder / "in.ipynb", folder / "out.ipynb", progress_bar=False,
+    papermill.execute_notebook(write_notebook(folder / "in.ipynb", CELLS), folder / "out.ipynb", progress_bar=False,
                                cwd=ROOT, execution_timeout=60)
     return export_html(folder / "out.ipynb", folder / "views.html")
 
@@ -51,6 +57,36 @@ def test_everything_follows_its_slider(page_path: Path, open_offline: Callable,
     choose_a_cell(page)
     page.screenshot(path=screenshots / "curves.png", full_page=True)
     assert not watch.errors and not watch.outside, (watch.errors, watch.outside)
+
+
+def test_new_lines_show_at_once_and_in_a_later_view(
+    notebook: Path, open_lab: Callable[..., tuple[object, Watch]], screenshots: Path
+) -> None:
+    """They travel alone, and so does the library, once for both charts."""
+    write_notebook(notebook.parent / "curves.ipynb", LIVE)
+    page, watch = open_lab("curves.ipynb", height=1800)
+    page.evaluate(RUN_ALL)
+    page.get_by_text("all cells ran", exact=True).wait_for(timeout=60_000)
+    page.wait_for_function("document.querySelectorAll('.resfold-curves .main-svg .lines')"
+                           ".length === 3", timeout=30_000)
+    for k in (0, 2):
+        assert page.evaluate(DATA, k) == [[[0, 1, 2], [7, 8, None]]]
+    assert page.evaluate(DATA, 1) == [[[0, 1], [5, 5]]]
+    received = [m if isinstance(m, bytes) else m.encode() for m in watch.received]
+    assert sum(len(m) > 1_000_000 for m in received) == 1, "plotly.js came more than once"
+    page.evaluate(DARK)
+    page.wait_for_selector("body[data-jp-theme-light='false']", state="attached")
+    check_page(page)
+    page.screenshot(path=screenshots / "curves-dark.png")
+    assert not watch.errors and not watch.outside, (watch.errors, watch.outside)
+
+
+def write_notebook(path: Path, sources: Sequence[str]) -> Path:
+    """A notebook of code cells under a heading."""
+    kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    cells = [nbformat.v4.new_markdown_cell("# Views"), *map(nbformat.v4.new_code_cell, sources)]
+    nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": kernel}), path)
+    return path
 
 
 def scrub(page: object) -> None:
@@ -89,5 +125,21 @@ def choose_a_cell(page: object) -> None:
     page.wait_for_timeout(200)
     page.mouse.down()
     page.mouse.up()
+    choose_it_again(page, spot, page.get_by_label("timestep", exact=True))
+
+
+def choose_it_again(page: object, spot: tuple[float, float], slider: object) -> None:
+    """The same cell, after the slider went elsewhere."""
+    wait_for_first_cell(page)
+    slider.press("ArrowRight")
+    assert page.locator(".resfold-bar output").last.inner_text().startswith("t = 25, step 0")
+    page.mouse.move(spot[0] + 5, spot[1], steps=3)
+    page.wait_for_timeout(200)
+    page.mouse.down()
+    page.mouse.up()
+    wait_for_first_cell(page)
+
+
+def wait_for_first_cell(page: object) -> None:
     page.wait_for_function("[...document.querySelectorAll('.resfold-bar output')].at(-1)"
                            ".textContent.startsWith('t = 0, step 0')", timeout=5000)
