@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 import importlib
 import re
+import xml.etree.ElementTree as ET
 from collections.abc import Callable
-from html.parser import HTMLParser
 
 import pytest
 from IPython.display import HTML
@@ -14,6 +15,18 @@ from resfold_nb import show
 from resfold_nb.analysis.claims import VERDICTS, Claim, Finding, Judgement, Rule, judge
 from resfold_nb.analysis.intervals import Interval
 from resfold_nb.analysis.ledger import judged
+
+
+def drawn(page: str) -> list[ET.Element]:
+    """The pictures of a page, parsed; an error where one is no XML."""
+    found = re.findall(r'src="data:image/svg\+xml;base64,([^"]+)"', page)
+    return [ET.fromstring(base64.b64decode(code)) for code in found]
+
+
+def dots_and_limits(picture: ET.Element) -> tuple[list[float], list[float]]:
+    """Where a picture has its estimates and its thresholds, in pixels from the left."""
+    dots = [float(e.get("cx", "nan")) for e in picture if e.tag.endswith("circle")]
+    return dots, [float(e.get("x1", "nan")) for e in picture if e.get("stroke-dasharray")]
 
 
 def claim(says: str, rule: Rule | None, *values: Interval | None) -> Judgement:
@@ -61,7 +74,37 @@ def test_markup_in_a_claim_is_text(shown: Callable) -> None:
     page = shown({"a <b>": (claim("<b>bold</b> & more", Rule("below", 1.0),
                                   Interval(0.5, 0.4, 0.6)),)})
     assert "&lt;b&gt;bold&lt;/b&gt; &amp; more" in page and "<i>measured" not in page
-    HTMLParser().feed(page)
+    assert "A &lt;b&gt;" in page and 'alt="setting &lt;0&gt;: 0.5 (0.4 to 0.6), yes"' in page
+    (picture,) = drawn(page)
+    assert [e.text for e in picture if e.tag.endswith("text")] == [
+        "1", "setting <0>", "0.5 (0.4–0.6) yes"]
+
+
+@pytest.mark.parametrize(("rule", "estimate", "places"), [
+    (Rule("below", 1.0), 0.5, "dot, limit"), (Rule("below", 1.0), 2.0, "limit, dot"),
+    (Rule("above", 0.1, "R²"), 0.9, "limit, dot"), (Rule("within", 2.0), 1.0, "limit, dot, limit"),
+    (Rule("above", 1.0, "Å"), -1.0, "dot, limit")])
+def test_a_setting_is_drawn_on_its_side_of_the_threshold(shown: Callable, rule: Rule,
+                                                         estimate: float, places: str) -> None:
+    interval = Interval(estimate, estimate - 0.05, estimate + 0.05)
+    page = shown({"group": (claim("It is so.", rule, interval, None),)})
+    dots, limits = dots_and_limits(drawn(page)[0])
+    order = sorted([*((x, "dot") for x in dots), *((x, "limit") for x in limits)])
+    assert ", ".join(kind for _, kind in order) == places
+
+
+def test_a_picture_says_what_its_alternative_says(shown: Callable) -> None:
+    page = shown(judged())
+    pictures = [j for group in judged().values() for j in group if j.claim.rule is not None]
+    for judgement, picture in zip(pictures, drawn(page), strict=True):
+        texts = [e.text or "" for e in picture if e.tag.endswith("text")]
+        rows = texts[-2 * len(judgement.findings) :]
+        assert rows[::2] == [finding.setting for finding in judgement.findings]
+        for said, finding, answer in zip(rows[1::2], judgement.findings, judgement.answers,
+                                         strict=True):
+            assert finding.value is not None
+            assert said.startswith(f"{finding.value.estimate:.3g} (") and said.endswith(answer)
+        assert f"<p><b>Rule:</b> {judgement.claim.rule}.</p>" in page, judgement.claim.id
 
 
 @pytest.mark.parametrize("values", [(), (None,), (None, Interval(2.0, 1.0, 3.0)),
@@ -70,6 +113,7 @@ def test_any_findings_can_be_drawn(shown: Callable, values: tuple[Interval | Non
     page = shown({"group": (claim("It is so.", Rule("within", 2.0, "R²"), *values),)})
     assert page.count("<img") == 1
     assert ("not recorded" in page) == (None in values)
+    assert len(dots_and_limits(drawn(page)[0])[0]) == sum(v is not None for v in values)
 
 
 def test_a_cited_claim_shows_its_source(shown: Callable) -> None:

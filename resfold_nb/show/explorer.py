@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
 NAMES = ("ᾱ", "SNR", "c_skip", "c_out", "noise error")
-HEADINGS = ("signal ᾱ", "SNR", "c_skip", "c_out", "|c_out| × noise in F*")
+HEADINGS = ("signal ᾱ", "SNR", "c_skip", "c_out", "noise error")
 HEIGHT = 400
 
 
@@ -79,13 +79,15 @@ def _content(timesteps: int) -> dict[str, object]:
 def _figure(timesteps: int) -> Figure:
     from plotly.subplots import make_subplots
 
-    fig = make_subplots(cols=len(NAMES), subplot_titles=HEADINGS, horizontal_spacing=0.07)
+    fig = make_subplots(cols=len(NAMES), subplot_titles=HEADINGS, horizontal_spacing=0.085)
     t = list(range(timesteps))
     for column in range(1, len(NAMES) + 1):
         fig.add_scatter(x=t, y=t, mode="lines", line_color=SERIES[0], row=1, col=column)
     for column in range(1, len(NAMES) + 1):
         fig.add_scatter(x=[0], y=[0], mode="markers", row=1, col=column, marker=dict(
             size=13, color=PALETTE["residual"], line=dict(width=2, color="black")))
-        fig.update_xaxes(title_text="t", row=1, col=column)
-    fig.update_yaxes(type="log", exponentformat="power", row=1, col=2)
+    # the panels are narrow in a notebook: few ticks, upright
+    fig.update_xaxes(title_text="t", dtick=20, tickangle=0)
+    fig.update_yaxes(type="log", exponentformat="power", dtick=1, tickfont_size=12,
+                     row=1, col=2)
     return fig.update_layout(title="Schedule and form", showlegend=False, height=HEIGHT)

@@ -1,4 +1,4 @@
-"""The gradient scope: how much gradient arrives, by timestep and training step, and what it made."""
+"""The gradient scope: how much gradient arrives by timestep and step, and what it made."""
 
 from __future__ import annotations
 
@@ -40,6 +40,14 @@ class Scope:
     x0_pred: np.ndarray
     rmse: np.ndarray
 
+    def __post_init__(self) -> None:
+        """Raise ValueError unless the arrays share one grid of timesteps and steps."""
+        grid = len(self.t), len(self.steps)
+        shapes = {n: getattr(self, n).shape[:2] for n in ("gradient", "x0_pred", "rmse")}
+        if 0 in grid or any(shape != grid for shape in shapes.values()):
+            raise ValueError(f"a scope of {grid[0]} timesteps and {grid[1]} steps cannot hold "
+                             f"{shapes}")
+
     @classmethod
     def joined(cls, scopes: Sequence[Scope]) -> Scope:
         """One scope of what was seen at several states, at the same timesteps."""
@@ -62,6 +70,8 @@ def watch(states: Iterable[State], batch: Batch, marks: Sequence[int], timesteps
 
 def scope_of(state: State, batch: Batch, timesteps: Sequence[int]) -> Scope:
     """What is seen at one state of a training; `Scope.joined` puts several together."""
+    if len(batch.ids) != 1:
+        raise ValueError(f"the scope takes a batch of one protein, got {len(batch.ids)}")
     predictor = state.predictor
     norms = gradient_by_timestep(predictor, batch, draws=1, timesteps=timesteps).at_weights
     drawn, t = draws_of(batch, 1, MEASURING_SEED), torch.tensor(list(timesteps))

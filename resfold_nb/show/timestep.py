@@ -1,4 +1,4 @@
-"""One slider for the timestep: the points in 3D, a marker on the curve of the error, the numbers."""
+"""One slider for the timestep: points in 3D, a marker on the curve of the error, the numbers."""
 
 from __future__ import annotations
 
@@ -81,9 +81,10 @@ def sampling(models: Mapping[str, Predictor], batch: Batch, *, seed: int = MEASU
                  measured=guesses)
 
 
-def _view(batch: Batch, schedule: Schedule, panes: Mapping[str, Tensor], colours: Mapping[str, str],
-          scale: float, *, alt: str, superposed: bool, title: str,
-          times: Sequence[int] | None = None, measured: Mapping[str, Tensor] | None = None) -> Player:
+def _view(batch: Batch, schedule: Schedule, panes: Mapping[str, Tensor],
+          colours: Mapping[str, str], scale: float, *, alt: str, superposed: bool, title: str,
+          times: Sequence[int] | None = None,
+          measured: Mapping[str, Tensor] | None = None) -> Player:
     """Panes (T, L, 3) in units of x_t, the error of those that have a colour, one slider for all."""
     truth = _first(batch).x0[0]
     t = np.arange(schedule.timesteps) if times is None else np.asarray(times)

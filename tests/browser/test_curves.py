@@ -42,7 +42,8 @@ DATA = """(k) => { const p = document.querySelectorAll('.resfold-curves')[k];
 def page_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The views, executed and exported."""
     folder = tmp_path_factory.mktemp("curves")
-    papermill.execute_notebook(write_notebook(folder / "in.ipynb", CELLS), folder / "out.ipynb", progress_bar=False,
+    papermill.execute_notebook(write_notebook(folder / "in.ipynb", CELLS),
+                               folder / "out.ipynb", progress_bar=False,
                                cwd=ROOT, execution_timeout=60)
     return export_html(folder / "out.ipynb", folder / "views.html")
 
