@@ -22,7 +22,8 @@ def weights_of(length: int = LENGTH, blocks: int = 2, heads: int = 3) -> torch.T
     return (2 * scores).softmax(-1)
 
 
-def view_of(points: Any = POINTS, weights: Any = None, names: Any = NAMES, **more: Any) -> Attention:
+def view_of(points: Any = POINTS, weights: Any = None, names: Any = NAMES, **more: Any
+            ) -> Attention:
     given = {"sequence": "ACDEFGHIKLMN", "alt": "Attention."} | more
     return attention_view(points, weights_of() if weights is None else weights, names, **given).view
 

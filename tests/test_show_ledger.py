@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import html
 import importlib
 import re
 import xml.etree.ElementTree as ET
@@ -104,7 +105,7 @@ def test_a_picture_says_what_its_alternative_says(shown: Callable) -> None:
                                          strict=True):
             assert finding.value is not None
             assert said.startswith(f"{finding.value.estimate:.3g} (") and said.endswith(answer)
-        assert f"<p><b>Rule:</b> {judgement.claim.rule}.</p>" in page, judgement.claim.id
+        assert f"<p><b>Rule:</b> {html.escape(str(judgement.claim.rule))}.</p>" in page, judgement.claim.id
 
 
 @pytest.mark.parametrize("values", [(), (None,), (None, Interval(2.0, 1.0, 3.0)),

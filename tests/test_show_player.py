@@ -125,7 +125,7 @@ def broken(value: float) -> np.ndarray:
     ({"a": frames()}, {"labels": {"a": ["x"]}}, "a: 1 labels for 4 frames"),
     ({"a": frames()}, {"labels": {"z": ["x"] * 4}}, r"do not exist: \['z'\]"),
     ({"a": frames()}, {"chain_index": [0, 0]}, "2 entries for 6 residues"),
-    ({"a": frames()}, {"colour": "rainbow"}, "'index' or 'chain', got 'rainbow'"),
+    ({"a": frames()}, {"colour": "rainbow"}, "'error', got 'rainbow'"),
     ({"a": frames()}, {"alt": " "}, "player needs a text"),
 ])
 def test_what_cannot_be_drawn_is_refused_with_its_reason(
@@ -141,5 +141,44 @@ def test_a_missing_bundle_names_the_remedy(tmp_path: object) -> None:
 
 
 def test_the_front_end_asks_nobody_on_the_network() -> None:
-    for name in ("pane.js", "scrubber.js", "player.css", "page.js", "maths.js", "ready.js"):
+    for name in ("pane.js", "scrubber.js", "player.css", "pane_extras.js", "pdb_text.js", "page.js",
+                 "maths.js", "ready.js"):
         assert not re.search(r"https?://|//cdn", source(name)), name
+
+
+def test_new_frames_keep_what_the_player_is() -> None:
+    made = player({"a": frames(), "b": frames()}, alt=ALT)
+    camera = made.panes[0].centre, made.panes[0].radius
+    made.set_frames({"a": frames(count=9), "b": 2 * frames(count=9)})
+    assert made.scrubber.count == 9 and len(made.panes[1].frames) == 9 * 6 * 3 * 4
+    assert (made.panes[0].centre, made.panes[0].radius) == camera
+    made.panes[0].set_truth(frames()[0])
+    assert len(made.panes[0].truth) == 6 * 3 * 4
+
+
+@pytest.mark.parametrize(("panes", "message"), [
+    ({"z": frames()}, r"frames for \['z'\], but the panes are \['a'\]"),
+    ({"a": frames(length=7)}, "7 residues, but the player shows 6"),
+    ({"a": broken(np.nan)}, "holds 1 values"),
+])
+def test_unfit_new_frames_change_nothing(panes: dict[str, np.ndarray], message: str) -> None:
+    made = player({"a": frames()}, alt=ALT)
+    before = made.panes[0].frames
+    with pytest.raises(ValueError, match=message):
+        made.set_frames(panes)
+    assert made.panes[0].frames == before
+
+
+def test_a_way_of_colouring_needs_its_data() -> None:
+    made = player({"a": frames()}, truth=frames()[0], secondary="HHEE--", sequence="ACDEFX",
+                  colour="structure", alt=ALT)
+    pane = made.panes[0]
+    assert set(pane.palettes) == {"index", "chain", "structure"}
+    assert pane.colours == pane.palettes["structure"] and len(set(pane.colours)) == 3
+    assert pane.residues == ["ALA", "CYS", "ASP", "GLU", "PHE", "UNK"]
+    for keywords, message in (({"colour": "structure"}, "needs secondary="),
+                              ({"colour": "error"}, "needs truth="),
+                              ({"secondary": "HH"}, "2 letters for 6 residues"),
+                              ({"sequence": "AC"}, "2 letters for 6 residues")):
+        with pytest.raises(ValueError, match=message):
+            player({"a": frames()}, alt=ALT, **keywords)

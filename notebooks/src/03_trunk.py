@@ -358,6 +358,18 @@ show.say("A residue listens to " + ", ".join(f"{v:.1f} of {L} residues ({n})" fo
          "of training.")
 
 # %% [markdown]
+# The same for every block and head, to play with: pick a residue in the sequence or in 3D. The
+# weights are written out for the picture; the network computes them in one fused step, and a test
+# holds the two equal.
+
+# %%
+heard = analysis.attention_maps(trained, x_t, torch.tensor([25]), features)
+own = [k for k, name in enumerate(heard.names) if name.startswith("trunk")]
+show.attention_view(protein, heard.weights[own], [heard.names[k] for k in own], residue=L // 2,
+                    alt=f"Whom each residue of {protein.id} listens to in the trained trunk, at t = 25: "
+                        "pick a residue, a block and a head. Left on the chain, right all residues.")
+
+# %% [markdown]
 # ## Add, do not replace
 #
 # What attention returns is *added* to what came in. The norm stands before the attention, inside the

@@ -195,8 +195,8 @@ for name, v in weights.items():
 #
 # ## Attention
 #
-# The attention is that of [notebook 03](03_trunk.ipynb). Only the norm before it has changed, so that who listens to
-# whom may now depend on t.
+# The attention is that of [notebook 03](03_trunk.ipynb). Only the norm before it has changed, so that
+# who listens to whom may now depend on t.
 
 # %%
 def attention(x, w, name, heads, mask=None):
@@ -220,6 +220,13 @@ draw(dict(sorted(maps.items())), f"Who listens to whom, told two timesteps ({pro
      "Attention of two heads of the first block, trained, for the same tokens told t = 1 and t = 49, "
      "against listening to everybody alike: 0 is alike, 1 twice as much, −1 half as much; cut off at ±3.",
      "residue heard", "listener", "log2", height=400)
+
+# %%
+heard = analysis.attention_maps(models["trained"], x_t, t, features)
+own = [k for k, name in enumerate(heard.names) if name.startswith("denoiser")]
+show.attention_view(protein, heard.weights[own], [heard.names[k] for k in own], residue=len(protein) // 2,
+                    alt=f"Whom each residue of {protein.id} listens to in the trained denoiser, at t = 25: "
+                        "pick a residue, a block and a head.")
 
 # %% [markdown]
 # ## SwiGLU: a feed-forward layer with a gate
@@ -469,10 +476,10 @@ show.say(f"With points at t = {', '.join(map(str, rights))}, and told any timest
          + f". One protein, seed {seed}, {recipe.steps} steps.")
 
 # %% [markdown]
-# $F^*$ holds $-\varepsilon$ at every t, so an F that is any good must change when the noise does.
-# And a change with t is not yet a *useful* change; whether time conditioning is too weak to learn with, as the
-# report says, is for [notebook 13](13_time_and_curriculum.ipynb). But that AdaLN is the only door can be shown here: shut it, by
-# setting its weights to zero, and t makes no difference.
+# $F^*$ holds $-\varepsilon$ at every t, so an F that is any good must change when the noise does. And
+# a change with t is not yet a *useful* change; whether time conditioning is too weak to learn with,
+# as the report says, is for [notebook 13](13_time_and_curriculum.ipynb). But that AdaLN is the only
+# door can be shown here: shut it, by setting its weights to zero, and t makes no difference.
 
 # %%
 shut = build(recipe, seed).network.requires_grad_(False)

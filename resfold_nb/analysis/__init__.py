@@ -1,5 +1,6 @@
 """Measurements by timestep, gradients, runs, studies and what was recorded."""
 
+from resfold_nb.analysis.attention import AttentionMaps, attention_maps
 from resfold_nb.analysis.claims import VERDICTS, Claim, Finding, Judgement, Rule, judge
 from resfold_nb.analysis.cost import Cost, count_flop, training_cost
 from resfold_nb.analysis.geometry import ACROSS, IDEAL, backbone_geometry, geometry_errors
@@ -40,9 +41,9 @@ from resfold_nb.analysis.tables import (
     variant_quantity,
 )
 
-__all__ = ["ACROSS", "Claim", "Cost", "Curve", "ErrorByTimestep", "Finding", "GradientByTimestep",
+__all__ = ["ACROSS", "AttentionMaps", "Claim", "Cost", "Curve", "ErrorByTimestep", "Finding", "GradientByTimestep",
            "IDEAL", "Interval", "Judgement", "MEASURING_SEED", "Mark", "Rule", "Run", "SETTINGS",
-           "TEN_CHAINS", "VERDICTS", "backbone_geometry", "baselines", "batch_for", "best_rotated",
+           "TEN_CHAINS", "VERDICTS", "attention_maps", "backbone_geometry", "baselines", "batch_for", "best_rotated",
            "bootstrap", "budget_rows", "count_flop", "draws_of", "error_by_timestep", "error_rows",
            "geometry_errors", "gradient_by_timestep", "judge", "marks_for", "measure",
            "median_range", "peak_memory", "probe_tokens", "ratio", "read_timestep",

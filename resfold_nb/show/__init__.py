@@ -1,5 +1,6 @@
 """Figures, 3D views and tables, each with a text alternative, all without the network."""
 
+from resfold_nb.show.attention import AttentionView, attention_view
 from resfold_nb.show.charts import Line, baseline_lines, chart, form_line, panels, say
 from resfold_nb.show.curves import Curves, Mark, curves
 from resfold_nb.show.explorer import explorer
@@ -17,6 +18,7 @@ from resfold_nb.show.timestep import denoising, follow, noising, sampling
 __all__ = [
     "PALETTE",
     "VERDICT_MARKS",
+    "AttentionView",
     "Curves",
     "Line",
     "LiveTraining",
@@ -25,6 +27,7 @@ __all__ = [
     "Scope",
     "Scrubber",
     "Trajectory",
+    "attention_view",
     "baseline_lines",
     "chart",
     "curves",

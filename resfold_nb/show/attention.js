@@ -3,7 +3,7 @@
 
 const MARKED = "#D55E00";
 const SVG = "http://www.w3.org/2000/svg";
-const MAP = { left: 52, top: 28, side: 340, width: 460, height: 430 };   // units of the drawing
+const MAP = { left: 66, top: 28, side: 330, width: 500, height: 420 };   // units of the drawing
 
 function make(tag, properties = {}, ...children) {
   const element = Object.assign(document.createElement(tag), properties);
@@ -19,13 +19,15 @@ function draft(tag, attributes, text = "") {
 }
 
 function readable(weight) {
-  return weight >= 0.001 || weight === 0 ? weight.toFixed(3) : "under 0.001";
+  if (weight === 0) return "0";
+  return weight >= 0.001 ? weight.toFixed(3) : "< 0.001";
 }
 
 // What is chosen, and the numbers that belong to it.
 function reader(model) {
   const view = model.get("weights"), L = model.get("chain").length, heads = model.get("heads");
-  const all = new Uint16Array(view.buffer.slice(view.byteOffset, view.byteOffset + view.byteLength));
+  const end = view.byteOffset + view.byteLength;
+  const all = new Uint16Array(view.buffer.slice(view.byteOffset, end));
   const one = (k) => all.subarray(k * L * L, (k + 1) * L * L);
   let key, map;
   return () => {
@@ -58,38 +60,46 @@ function channels(colour) {
 function chooser(model, trait, label, options) {
   const select = make("select");
   select.dataset.lmSuppressShortcuts = "true";
+  select.setAttribute("aria-label", label);          // else the options would be read as its name
   for (const [value, text] of options) select.append(make("option", { value, textContent: text }));
   select.addEventListener("change", () => model.set(trait, Number(select.value)));
   const follow = () => { select.value = model.get(trait); };
   return { element: make("label", {}, `${label} `, select), follow };
 }
 
-// One button for each residue, of which only the chosen one is in the order of tabs.
-function letters(model, pick) {
-  const sequence = model.get("sequence"), L = sequence.length;
-  const group = make("div", { className: "resfold-attention-letters" });
-  group.setAttribute("role", "radiogroup");
-  group.setAttribute("aria-label", "residue that listens");
-  const buttons = [...sequence].map((letter, i) => {
-    const button = make("button", { type: "button", textContent: letter, title: `${letter} ${i}`,
-      className: i && i % 10 === 0 ? "resfold-tenth" : "" });
-    button.setAttribute("role", "radio");
-    button.setAttribute("aria-label", `residue ${i}, ${letter}`);
-    button.dataset.lmSuppressShortcuts = "true";
-    button.addEventListener("click", () => pick(i));
-    return button;
-  });
-  group.append(...buttons);
+function letterButton(letter, i, pick) {
+  const button = make("button", { type: "button", textContent: letter, title: `${letter} ${i}` });
+  button.setAttribute("role", "radio");
+  button.setAttribute("aria-label", `residue ${i}, ${letter}`);
+  button.dataset.lmSuppressShortcuts = "true";
+  button.addEventListener("click", () => pick(i));
+  return button;
+}
+
+// The arrows move by one, the page keys by ten.
+function steer(model, group, buttons, pick) {
   group.addEventListener("keydown", (event) => {
-    const now = model.get("residue");
+    const now = model.get("residue"), last = buttons.length - 1;
     const target = { ArrowRight: now + 1, ArrowDown: now + 1, ArrowLeft: now - 1, ArrowUp: now - 1,
-      PageDown: now + 10, PageUp: now - 10, Home: 0, End: L - 1 }[event.key];
+      PageDown: now + 10, PageUp: now - 10, Home: 0, End: last }[event.key];
     if (target === undefined) return;
     event.preventDefault();
     event.stopPropagation();
-    pick(Math.max(0, Math.min(L - 1, target)));
+    pick(Math.max(0, Math.min(last, target)));
     buttons[model.get("residue")].focus();
   });
+}
+
+// One button for each residue, of which only the chosen one is in the order of tabs.
+function letters(model, pick) {
+  const group = make("div", { className: "resfold-attention-letters" });
+  group.setAttribute("role", "radiogroup");
+  group.setAttribute("aria-label", "residue that listens");
+  const buttons = [...model.get("sequence")].map((letter, i) => letterButton(letter, i, pick));
+  for (let i = 0; i < buttons.length; i += 10) {
+    group.append(make("div", {}, ...buttons.slice(i, i + 10)));
+  }
+  steer(model, group, buttons, pick);
   const show = ({ row, i }, colour) => {
     const most = Math.max(...row) || 1;
     buttons.forEach((button, j) => {
@@ -116,16 +126,8 @@ function bar(svg, ramp) {                            // the colour bar right of 
     { x: x + 18, y: top + (1 - share) * side + 5 })));
 }
 
-function heatMap(model, pick) {
-  const L = model.get("chain").length, { left, top, side, width, height } = MAP;
-  const svg = draft("svg", { class: "resfold-attention-map", viewBox: `0 0 ${width} ${height}`,
-    role: "img" });
-  const picture = draft("image", { x: left, y: top, width: side, height: side,
-    preserveAspectRatio: "none" });
-  const title = draft("text", { x: left, y: 18, "font-weight": 600 });
-  const mark = draft("rect", { x: left - 3, width: side + 6, fill: "none", stroke: MARKED,
-    "stroke-width": 3 });
-  svg.append(title, picture, mark);
+function axes(svg, L) {
+  const { left, top, side, height } = MAP;
   for (const k of ticks(L)) {
     const place = (side * (k + 0.5)) / L;
     svg.append(draft("text", { x: left - 8, y: top + place + 5, "text-anchor": "end" }, k),
@@ -134,17 +136,33 @@ function heatMap(model, pick) {
   svg.append(draft("text", { x: left + side / 2, y: height - 14, "text-anchor": "middle" },
     "residue heard, from 0"), draft("text", { x: 0, y: 0, "text-anchor": "middle",
     transform: `translate(14 ${top + side / 2}) rotate(-90)` }, "listener, from 0"));
-  const numbers = bar(svg, model.get("ramp"));
+}
+
+function emptyMap(L, ramp) {
+  const { left, top, side, width, height } = MAP;
+  const svg = draft("svg", { class: "resfold-attention-map", viewBox: `0 0 ${width} ${height}`,
+    role: "img" });
+  const title = svg.appendChild(draft("text", { x: left, y: 18, "font-weight": 600 }));
+  const picture = svg.appendChild(draft("image", { x: left, y: top, width: side, height: side,
+    preserveAspectRatio: "none" }));
+  const mark = svg.appendChild(draft("rect", { x: left - 3, width: side + 6, fill: "none",
+    stroke: MARKED, "stroke-width": 3 }));
+  axes(svg, L);
+  return { svg, title, picture, mark, numbers: bar(svg, ramp) };
+}
+
+function heatMap(model, pick) {
+  const L = model.get("chain").length, cell = MAP.side / L, tall = Math.max(cell, 3);
+  const { svg, title, picture, mark, numbers } = emptyMap(L, model.get("ramp"));
   picture.addEventListener("click", (event) => {
     const box = picture.getBoundingClientRect();
     pick(Math.max(0, Math.min(L - 1, Math.floor((L * (event.clientY - box.top)) / box.height))));
   });
   const canvas = make("canvas", { width: L, height: L });
+  mark.setAttribute("height", tall + 3);
   let drawn;
   const show = ({ map, i, name }, colour) => {
-    const cell = side / L, tall = Math.max(cell, 3);
-    mark.setAttribute("y", top + cell * (i + 0.5) - tall / 2 - 1.5);
-    mark.setAttribute("height", tall + 3);
+    mark.setAttribute("y", MAP.top + cell * (i + 0.5) - tall / 2 - 1.5);
     if (drawn === map) return;
     drawn = map;
     const most = map.reduce((a, b) => Math.max(a, b), 0);
@@ -160,7 +178,9 @@ function heatMap(model, pick) {
 function paint(canvas, map, most, colour) {
   const context = canvas.getContext("2d");
   const image = context.createImageData(canvas.width, canvas.height);
-  map.forEach((weight, k) => image.data.set([...channels(colour(weight / (most || 1))), 255], 4 * k));
+  map.forEach((weight, k) => {
+    image.data.set([...channels(colour(weight / (most || 1))), 255], 4 * k);
+  });
   context.putImageData(image, 0, 0);
   return canvas.toDataURL();
 }
@@ -182,7 +202,7 @@ async function chainView(model, box, pick) {
     molecule.setStyle({}, style);                    // drops the cached shape, keeps the camera
     if (ball) viewer.removeShape(ball);
     const [x, y, z] = points.subarray(3 * i, 3 * i + 3);
-    ball = viewer.addSphere({ center: { x, y, z }, radius: 1.9, color: MARKED, opacity: 0.55 });
+    ball = viewer.addSphere({ center: { x, y, z }, radius: 1.9, color: MARKED, opacity: 0.8 });
     viewer.render();
     box.dataset.frame = i;
   };

@@ -16,7 +16,6 @@ from resfold_nb.show.bundle import source
 from resfold_nb.show.player import (
     _as_numpy,
     _buffer,
-    _camera,
     _checked,
     _checked_chain,
     shared_library,
@@ -112,12 +111,12 @@ def attention_view(
     chain = _checked_chain(chain_index, length)
     maps = _checked_weights(weights, names, length)
     _check_choice(sequence, residue, length)
-    centre, radius = _camera({"": place[None]}, None)
+    centre = place.mean(axis=0)
     view = Attention(
         library=shared_library(), points=_buffer(place), weights=_quantised(maps),
         heads=maps.shape[1], names=list(names), sequence=sequence, chain=chain, alt=alt,
-        ramp=index_colours(SHADES)[::-1], centre=centre, radius=radius, height=height,
-        residue=residue)
+        ramp=index_colours(SHADES)[::-1], height=height, residue=residue,
+        centre=[float(c) for c in centre], radius=_radius(place - centre))
     still = still_image({"": place}, None, chain, _row_colours(maps[0, :, residue]), alt)
     return AttentionView(view, alt, still)
 
@@ -160,6 +159,11 @@ def _check_choice(sequence: str | None, residue: int, length: int) -> None:
         raise ValueError(f"sequence has {len(sequence)} letters for {length} residues")
     if not 0 <= residue < length:
         raise ValueError(f"residue {residue} is not one of 0 to {length - 1}")
+
+
+def _radius(centred: NDArray[np.float32]) -> float:
+    """Å from the centre as seen from the front, so that the chain fills the view at first."""
+    return max(3.0, 1.0 + float(np.linalg.norm(centred[:, :2], axis=1).max()))
 
 
 def _quantised(maps: NDArray[np.float32]) -> bytes:

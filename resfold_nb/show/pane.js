@@ -1,6 +1,5 @@
 // One 3D pane. The kernel sends every frame once; from then on the browser works alone.
 
-const GHOST = 0xbdbdbd;
 const FIELD_OF_VIEW = 20, CAMERA_Z = 150;            // fixed inside 3Dmol
 const cameras = (globalThis.__resfold_cameras ??= new Map());   // group -> viewers
 
@@ -83,6 +82,7 @@ function joinCamera(group, viewer) {
   others.add(viewer);
   return () => {
     others.delete(viewer);
+    if (!others.size) cameras.delete(group);
     for (const other of others) {
       other.linkedViewers = other.linkedViewers.filter((v) => v !== viewer);
     }
@@ -111,26 +111,103 @@ async function draw(model, box, note) {
   await attached(box);
   // smoothing costs ten times the time where the processor does the drawing
   const viewer = lib.createViewer(box, { backgroundColor: "white", antialias: !softwareGL });
-  const points = floats(model.get("frames")), chain = model.get("chain");
-  const colours = model.get("colours");
-  const style = { stick: { radius: 0.45, colorfunc: (atom) => colours[atom.resi - 1] } };
-  if (model.get("truth").byteLength) {
-    addChain(viewer, chain, floats(model.get("truth")), { stick: { radius: 0.2, color: GHOST } });
-  }
-  const molecule = addChain(viewer, chain, points, style);
+  const scene = sceneOf(model, viewer, box, note);
+  scene.load();
+  scene.show();
+  aim(viewer, box, model.get("centre"), model.get("radius"));
+  Object.assign(box, { resfoldViewer: viewer, resfoldModel: model });
+  const stopScale = scaleBar(viewer, box);
+  return { viewer, stopScale, ...scene };
+}
+
+// What stands in one pane. New data take the place of the old ones under the same camera.
+function sceneOf(model, viewer, box, note) {
+  const chain = model.get("chain"), key = legend(model);
+  let points, truth, ghost, molecule, around, shades = [];
+  const trail = trailOf(viewer, chain, () => points);
+  const style = { stick: { radius: 0.45, colorfunc: (atom) => shades[atom.resi - 1] } };
+  note.before(key);
+  const load = () => {
+    points = floats(model.get("frames"));
+    truth = floats(model.get("truth"));
+    requireDrawable(points, truth, 3 * chain.length);
+    if (ghost) viewer.removeModel(ghost);
+    ghost = truth.length ? addChain(viewer, chain, truth, {}) : undefined;
+    molecule ??= addChain(viewer, chain, points, style);
+    around = undefined;
+  };
+  const adapt = () => {                              // to the theme, when it has changed
+    const now = surroundings(box);
+    if (around?.paper !== now.paper) {
+      around = now;
+      viewer.setBackgroundColor(around.paper);
+      ghost?.setStyle({}, { stick: { radius: 0.2, color: around.ghost } });
+    }
+  };
+  const shade = (frame) => {
+    const byError = model.get("colour") === "error" && truth.length > 0;
+    const plain = byError
+      ? errorColours(points, truth, frame, model.get("ramp"), model.get("error_most"))
+      : model.get("palettes")[model.get("colour")] ?? model.get("colours");
+    shades = around.dark ? plain.map((c) => mixed(c, "#ffffff", 0.3)) : plain;
+    key.hidden = !byError;
+  };
   const show = () => {
     const last = points.length / (3 * chain.length) - 1;
     const frame = Math.max(0, Math.min(last, model.get("frame")));
+    adapt();
+    shade(frame);
+    if (model.get("ghost")) ghost?.show();
+    else ghost?.hide();
+    if (model.get("trail")) trail.move(frame, around);
+    else trail.remove();
     moveTo(molecule, points, frame);
     molecule.setStyle({}, style);                    // drops the cached shape, keeps the camera
     viewer.render();
     note.textContent = model.get("captions")[frame] ?? "";
+    note.hidden = !model.get("captions").length;
     box.dataset.frame = frame;
   };
-  show();
-  aim(viewer, box, model.get("centre"), model.get("radius"));
-  box.resfoldViewer = viewer;
-  return { viewer, show };
+  return { load, show };
+}
+
+function requireDrawable(points, truth, size) {      // traits may be set without our checks
+  if (!points.length || points.length % size || (truth.length && truth.length !== size)) {
+    const given = `${points.length} and ${truth.length} numbers`;
+    throw new Error(`${given} do not fit ${size / 3} residues.`);
+  }
+  if (!points.every(Number.isFinite) || !truth.every(Number.isFinite)) {
+    throw new Error("Some coordinates are not finite.");
+  }
+}
+
+function savePdb(model, { all }) {
+  const points = floats(model.get("frames")), chain = model.get("chain");
+  const count = points.length / (3 * chain.length);
+  const frame = Math.max(0, Math.min(count - 1, model.get("frame")));
+  const frames = all ? Array.from({ length: count }, (_, k) => k) : [frame];
+  const name = model.get("heading").replace(/[^\w-]+/g, "_") || "pane";
+  download(pdbText(points, chain, model.get("residues"), frames),
+    `${name}_${all ? "all" : `frame_${frame}`}.pdb`);
+}
+
+// A button of the bar asks through the model, which lives in the page; no message to the kernel.
+function answerRequests(model, box) {
+  const said = Object.assign(document.createElement("div"), { className: "resfold-said" });
+  said.setAttribute("role", "status");
+  box.after(said);
+  const answer = (wish) => {
+    if (wish.taken) return;                          // by another view of the same pane
+    wish.taken = true;
+    said.textContent = "";
+    try {
+      savePdb(model, wish);
+    } catch (error) {
+      said.textContent = error.message;
+    }
+  };
+  model.on("resfold:pdb", answer);
+  return () => model.off("resfold:pdb", answer);
 }
 
 function explain(model, box, error) {
@@ -149,20 +226,37 @@ async function render({ model, el }) {
     explain(model, box, error);
     return undefined;
   }
-  let waiting = false;                               // at most one drawing per screen refresh
-  const request = () => {
-    if (waiting) return;
-    waiting = true;
-    requestAnimationFrame(() => {
-      waiting = false;
+  let waiting = false, stale = false, failed = false;
+  const update = () => {
+    waiting = false;
+    if (failed) return;
+    try {
+      if (stale) drawn.load();
+      stale = false;
       drawn.show();
-    });
+    } catch (error) {
+      failed = true;
+      explain(model, box, error);
+    }
   };
-  model.on("change:frame", request);
+  const request = () => {                            // at most one drawing per screen refresh
+    if (!waiting) requestAnimationFrame(update);
+    waiting = true;
+  };
+  const reload = () => {
+    stale = true;
+    request();
+  };
+  const looks = "change:frame change:colour change:ghost change:trail change:captions " +
+    "change:palettes";
+  model.on(looks, request);
+  model.on("change:frames change:truth", reload);
   const leave = joinCamera(model.get("group"), drawn.viewer);
+  const stopTheme = onTheme(request), stopAnswers = answerRequests(model, box);
   return () => {
-    model.off("change:frame", request);
-    leave();
+    model.off(looks, request);
+    model.off("change:frames change:truth", reload);
+    for (const stop of [leave, stopTheme, stopAnswers, drawn.stopScale]) stop();
     drawn.viewer.clear();                            // frees its share of the one WebGL context
     drawn.viewer.divwatcher?.disconnect();
     drawn.viewer.intwatcher?.disconnect();

@@ -69,7 +69,7 @@ def check_scrubbing(page: object) -> None:
     panes = page.locator(".resfold-stage")
     before = [pixels_of(panes.nth(i)) for i in range(2)]
     camera = cameras(page)
-    slider = page.locator(".resfold-scrubber input")
+    slider = page.locator(".resfold-scrubber input[type=range]")
     slider.focus()
     for _ in range(STEPS):
         slider.press("ArrowRight")
@@ -141,7 +141,7 @@ def test_views_in_a_page_on_disk(
     assert target.stat().st_size < 9e6
     page, watch = open_offline(target)
     assert not page.get_by_role("figure", name="The same curves again").is_visible()
-    page.locator("summary").click()
+    page.locator("details:not(.resfold-more) > summary").click()
     wait_until_drawn(page)
     check_drawn(page)
     assert page.locator("mjx-container svg").count() == 2
