@@ -30,10 +30,17 @@ from resfold_nb.analysis.claims import (
     judge,
     verdict_of,
 )
-from resfold_nb.analysis.evidence import compare, core_errors, core_level, core_ratio, errors
+from resfold_nb.analysis.evidence import (
+    compare,
+    core_errors,
+    core_level,
+    core_ratio,
+    errors,
+    factor_ratio,
+)
 from resfold_nb.analysis.intervals import Interval, bootstrap, ratio
 from resfold_nb.analysis.ledger import CLAIMS, counts, judged, markdown
-from resfold_nb.analysis.plans import CORE_PROTEINS
+from resfold_nb.analysis.plans import CORE_PROTEINS, FACTORS
 from resfold_nb.analysis.recorded import Curve
 from resfold_nb.data import data_directory
 from resfold_nb.training import named_recipe
@@ -285,3 +292,14 @@ def test_errors_are_superposed_where_training_was() -> None:
         recipe = named_recipe(name, form="x0")
         given, asked = core_errors(recipe, 49), core_errors(recipe, 49, superposed=superposed)
         assert all(map(np.array_equal, given, asked))
+
+
+@pytest.mark.parametrize(("factor", "superposed"), [
+    ("clean trunk", False), ("random rotations", True), ("superposed loss, other", True)])
+def test_a_factor_is_measured_superposed_where_either_side_was_trained_so(factor: str,
+                                                                          superposed: bool) -> None:
+    base = named_recipe("well_fed", form="x0")
+    over, under = (core_errors(recipe, 49, CORE_PROTEINS[:1], superposed=superposed)
+                   for recipe in (FACTORS[factor](base), base))
+    expected = compare("well_fed, x0, t = 49", over, under)
+    assert expected.value is not None and expected in factor_ratio(factor, ("x0",), (49,))

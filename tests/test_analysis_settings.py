@@ -182,6 +182,8 @@ def test_each_factor_changes_one_thing(name: str) -> None:
         if factor_applies(factor, base):
             before, after = fields(base), fields(change(base))
             assert [k for k in before if before[k] != after[k]] == [FIELDS[factor]], factor
+            there, then = before[FIELDS[factor]], after[FIELDS[factor]]
+            assert not factor.endswith("other") or bool(there) != bool(then), factor
 
 
 def test_a_factor_that_means_nothing_is_left_out() -> None:

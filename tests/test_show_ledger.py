@@ -105,7 +105,8 @@ def test_a_picture_says_what_its_alternative_says(shown: Callable) -> None:
                                          strict=True):
             assert finding.value is not None
             assert said.startswith(f"{finding.value.estimate:.3g} (") and said.endswith(answer)
-        assert f"<p><b>Rule:</b> {html.escape(str(judgement.claim.rule))}.</p>" in page, judgement.claim.id
+        rule = html.escape(str(judgement.claim.rule))
+        assert f"<p><b>Rule:</b> {rule}.</p>" in page, judgement.claim.id
 
 
 @pytest.mark.parametrize("values", [(), (None,), (None, Interval(2.0, 1.0, 3.0)),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import anywidget
 import ipywidgets
@@ -20,7 +19,7 @@ from resfold_nb.show.player import (
     _checked_chain,
     shared_library,
 )
-from resfold_nb.show.still import still_image
+from resfold_nb.show.still import View, still_image
 from resfold_nb.show.theme import caption_html, index_colours, require_alt
 
 MAX_LISTENERS = 256
@@ -57,20 +56,14 @@ class Attention(anywidget.AnyWidget):
     residue = traitlets.Int(0).tag(sync=True)
 
 
-class AttentionView(ipywidgets.VBox):
+class AttentionView(View):
     """The view over its caption; a still picture where widgets cannot run."""
 
-    def __init__(self, view: Attention, alt: str, still: str) -> None:
-        super().__init__([view, ipywidgets.HTML(caption_html(alt))])
-        self.view, self.alt, self.still = view, alt, still
+    kind = "attention"
 
-    def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, Any] | tuple[dict[str, Any], Any]:
-        """The widget, and a still picture for an untrusted or stateless saved notebook."""
-        bundle = super()._repr_mimebundle_(**kwargs)
-        data = bundle[0] if isinstance(bundle, tuple) else bundle
-        data["text/plain"] = f"[attention] {self.alt}"
-        data["text/html"] = self.still + caption_html(self.alt)
-        return bundle
+    def __init__(self, view: Attention, alt: str, still: str) -> None:
+        super().__init__([view, ipywidgets.HTML(caption_html(alt))], alt, still)
+        self.view = view
 
 
 def attention_view(

@@ -16,6 +16,7 @@ from resfold_nb.diffusion.schedule import SCHEDULES
 from resfold_nb.show.bundle import source
 from resfold_nb.show.curves import shared_plotly
 from resfold_nb.show.player import Library
+from resfold_nb.show.still import View
 from resfold_nb.show.theme import PALETTE, SERIES, caption_html, require_alt
 
 if TYPE_CHECKING:
@@ -42,7 +43,13 @@ class Explorer(anywidget.AnyWidget):
     height = traitlets.Int(HEIGHT).tag(sync=True)
 
 
-def explorer(*, alt: str, timesteps: int = 50) -> ipywidgets.VBox:
+class ExplorerView(View):
+    """The explorer over its caption."""
+
+    kind = "schedule explorer"
+
+
+def explorer(*, alt: str, timesteps: int = 50) -> ExplorerView:
     """Choose a schedule and a form and read ᾱ, SNR, c_skip, c_out and the cost of noise at each t.
 
     All forms of the table, and EDM for data of deviation 0.5 and 2. The last curve is
@@ -57,7 +64,7 @@ def explorer(*, alt: str, timesteps: int = 50) -> ipywidgets.VBox:
     made = Explorer(library=shared_plotly(), figure=_content(timesteps), curves=curves,
                     names=list(NAMES), schedules=list(schedules), forms=list(forms),
                     steps=timesteps, alt=alt)
-    return ipywidgets.VBox([made, ipywidgets.HTML(caption_html(alt))])
+    return ExplorerView([made, ipywidgets.HTML(caption_html(alt))], alt)
 
 
 def _curves(schedule: Schedule, form: Parameterisation, sd: float) -> list[list[float | None]]:

@@ -25,7 +25,7 @@ from resfold_nb.show.player_checks import (
     _residues,
     _split_labels,
 )
-from resfold_nb.show.still import still_image
+from resfold_nb.show.still import View, still_image
 from resfold_nb.show.theme import caption_html, index_colours, require_alt
 
 
@@ -102,8 +102,10 @@ class Scrubber(anywidget.AnyWidget):
     frame = traitlets.Int(0).tag(sync=True)
 
 
-class Player(ipywidgets.VBox):
+class Player(View):
     """Panes, scrubber and caption; shows a still picture where widgets cannot run."""
+
+    kind = "3D player"
 
     def __init__(self, panes: Sequence[Trajectory], scrubber: Scrubber, alt: str,
                  still: str) -> None:
@@ -111,8 +113,8 @@ class Player(ipywidgets.VBox):
             flex_flow="row wrap", align_items="flex-end", width="100%"))  # headings may wrap
         caption = ipywidgets.HTML(caption_html(alt))
         children = [row, scrubber, caption] if scrubber.count > 1 else [row, caption]
-        super().__init__(children)
-        self.panes, self.scrubber, self.alt, self.still = tuple(panes), scrubber, alt, still
+        super().__init__(children, alt, still)
+        self.panes, self.scrubber = tuple(panes), scrubber
 
     def set_frames(self, panes: Mapping[str, ArrayLike], *,
                    labels: Sequence[str] | None = None) -> None:
@@ -133,14 +135,6 @@ class Player(ipywidgets.VBox):
             pane.set_frames(stacks[pane.heading])
         with self.scrubber.hold_sync():
             self.scrubber.labels, self.scrubber.count = shared, count
-
-    def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, Any] | tuple[dict[str, Any], Any]:
-        """The widget, and a still picture for an untrusted or stateless saved notebook."""
-        bundle = super()._repr_mimebundle_(**kwargs)
-        data = bundle[0] if isinstance(bundle, tuple) else bundle
-        data["text/plain"] = f"[3D player] {self.alt}"
-        data["text/html"] = self.still + caption_html(self.alt)
-        return bundle
 
 
 def player(

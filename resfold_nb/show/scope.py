@@ -18,6 +18,7 @@ from resfold_nb.show.bundle import source
 from resfold_nb.show.curves import Mark, curves
 from resfold_nb.show.heatmap import heatmap
 from resfold_nb.show.player import player
+from resfold_nb.show.still import View
 from resfold_nb.show.theme import caption_html, require_alt
 from resfold_nb.training import State
 
@@ -101,7 +102,13 @@ class Cells(anywidget.AnyWidget):
     labels = traitlets.List(traitlets.Unicode()).tag(sync=True)
 
 
-def gradient_scope(scope: Scope, batch: Batch, *, title: str, alt: str) -> ipywidgets.VBox:
+class ScopeView(View):
+    """Heat map, 3D view, sliders and caption."""
+
+    kind = "gradient scope"
+
+
+def gradient_scope(scope: Scope, batch: Batch, *, title: str, alt: str) -> ScopeView:
     """Heat map of the gradient by timestep and step, with the chosen cell's prediction in 3D.
 
     Parameters
@@ -125,7 +132,7 @@ def gradient_scope(scope: Scope, batch: Batch, *, title: str, alt: str) -> ipywi
     chart.layout, views.panes[0].layout = (dict(flex=f"{n} 1 320px") for n in (3, 2))
     row = ipywidgets.HBox([chart, views.panes[0]], layout=dict(
         flex_flow="row wrap", align_items="flex-end", width="100%"))
-    return ipywidgets.VBox([row, cells, ipywidgets.HTML(caption_html(alt))])
+    return ScopeView([row, cells, ipywidgets.HTML(caption_html(alt))], alt, views.still)
 
 
 def _chart(scope: Scope, title: str, alt: str) -> anywidget.AnyWidget:

@@ -1,16 +1,45 @@
-"""A still picture of points, for where no script may run: an untrusted or saved notebook."""
+"""Views with a still picture for where no script may run: an untrusted or saved notebook."""
 
 from __future__ import annotations
 
 import base64
 import html
 from collections.abc import Mapping, Sequence
+from typing import Any
 
+import ipywidgets
 import numpy as np
 from numpy.typing import NDArray
 
+from resfold_nb.show.theme import caption_html, require_alt
+
 SIZE = 260  # pixels of one panel
 Points = NDArray[np.float32]
+
+
+class View(ipywidgets.VBox):
+    """Widgets over one another, with words and a picture that are saved beside them.
+
+    Attributes
+    ----------
+    kind : what it is, in a word or two.
+    alt : what it shows, in a sentence; ValueError when empty.
+    still : HTML that needs no script, or nothing.
+    """
+
+    kind = "view"
+
+    def __init__(self, children: Sequence[ipywidgets.Widget], alt: str, still: str = "") -> None:
+        super().__init__(list(children))
+        self.alt, self.still = require_alt(alt, self.kind), still
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, Any] | tuple[dict[str, Any], Any]:
+        """The widget, and what an untrusted or stateless saved notebook shows in its place."""
+        bundle = super()._repr_mimebundle_(**kwargs)
+        data = bundle[0] if isinstance(bundle, tuple) else bundle
+        data["text/plain"] = f"[{self.kind}] {self.alt}"
+        data["text/html"] = self.still + caption_html(self.alt)
+        return bundle
 
 
 def still_image(
