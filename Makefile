@@ -5,13 +5,14 @@ ARGS ?=
 
 RESFOLD = $(PYTHON) -m resfold_nb
 
-.PHONY: help setup lab test test-all run site bands notebooks clean
+.PHONY: help setup lab test test-all bench run site bands notebooks clean
 
 help:
 	@echo "make lab                  open JupyterLab on the tour (builds .venv first)"
 	@echo "make test                 run the tests, every notebook included"
 	@echo "make test-all             every notebook and every page in a real browser, too"
 	@echo "make run PROFILE=laptop   execute all notebooks: ci, laptop or gpu; results in build/"
+	@echo "make bench                measure speed (ARGS=training: one part); about half an hour"
 	@echo "make site                 gather the pages of a run under build/site, with an index"
 	@echo "make setup                build or update .venv"
 	@echo "make notebooks            rebuild notebooks/*.ipynb from notebooks/src"
@@ -30,6 +31,9 @@ test:
 
 test-all:
 	$(RESFOLD) test --every tests/browser $(ARGS)
+
+bench:
+	$(RESFOLD) bench $(ARGS)
 
 site:
 	$(RESFOLD) site --profile $(PROFILE) $(ARGS)

@@ -215,7 +215,8 @@ def test_a_recorded_ratio_is_that_of_the_tables_rows() -> None:
     by_hand = np.exp(np.mean([logs["skip_unscaled", p, str(s)] - logs["x0", p, str(s)]
                               for p in CORE_PROTEINS for s in range(5)]))
     found = core_ratio("skip_unscaled", "x0", (49,))[0]
-    assert found.setting == "starved, t = 49" and found.value.estimate == pytest.approx(by_hand)
+    assert found.setting == "starved, skip_unscaled / x0, t = 49"
+        assert found.value.estimate == pytest.approx(by_hand)
 
 
 def test_claims_have_their_own_ids_and_lead_somewhere() -> None:
@@ -238,6 +239,7 @@ def test_no_committed_claim_lacks_a_number() -> None:
         for j in judgements:
             assert j.claim.rule is None or j.findings, j.claim.id
             assert "not recorded" not in j.answers, j.claim.id
+            assert len({f.setting for f in j.findings}) == len(j.findings), j.claim.id
 
 
 def test_the_summary_counts_every_claim_once() -> None:

@@ -34,7 +34,7 @@ from resfold_nb.analysis.settings import (
 )
 from resfold_nb.data import Batch, catalogue, load, make_batch, rmsd, training_set_scale
 from resfold_nb.training import Recipe, loop, named_recipe, train
-from resfold_nb.training.loop import _parts
+from resfold_nb.training.loop import parts_of
 from resfold_nb.training.losses import Draw
 
 TINY = named_recipe("many_chains", "ci").but(steps=4, proteins=3)
@@ -122,14 +122,14 @@ def test_selected_proteins_are_the_same_with_less_padding(points: str) -> None:
 
 def test_proteins_of_a_step_are_alike_in_length() -> None:
     batch = batch_for(TINY, FIRST_TEN)
-    parts = [part for part, _ in _parts(batch, 3)]
+    parts = [part for part, _ in parts_of(batch, 3)]
     assert sorted(i for part in parts for i in part.ids) == sorted(batch.ids)
     assert [len(part) for part in parts] == [3, 3, 3, 1]
     lengths = [sorted(part.mask.sum(1).tolist()) for part in parts]
     assert all(a[-1] <= b[0] for a, b in itertools.pairwise(lengths))
     assert all(part.mask.shape[1] == max(n) for part, n in zip(parts, lengths, strict=True))
     for proteins in (None, 10, 11):
-        assert [part.ids for part, _ in _parts(batch, proteins)] == [batch.ids]
+        assert [part.ids for part, _ in parts_of(batch, proteins)] == [batch.ids]
 
 
 def test_every_protein_has_its_turn_before_any_has_its_second(monkeypatch: pytest.MonkeyPatch

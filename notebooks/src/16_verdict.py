@@ -45,8 +45,9 @@ session = start(profile, seed, notebook="16_verdict")
 # make *depends on the regime*, anything else is *not decided*. Each rule says whether it was set
 # before the runs that decide it, or after they had been seen, and carries a version.
 #
-# With three seeds an interval is hardly wider than their range; with two it *is* their range. It
-# speaks of these proteins and budgets, not of all.
+# The 95 % are nominal. With three seeds an interval is hardly wider than their range, which is too
+# narrow; with two it *is* their range, and holds their median half of the time. It speaks of these
+# proteins and budgets, not of all.
 
 # %%
 every = [j for judgements in ledger.judged().values() for j in judgements]

@@ -13,6 +13,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from resfold_nb.analysis.memory import peak_memory
 from resfold_nb.data import Batch
 from resfold_nb.training import Recipe, train
+from resfold_nb.training.loop import parts_of
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,11 @@ def training_cost(recipe: Recipe, batch: Batch) -> Cost:
 
 
 def _step(recipe: Recipe, batch: Batch) -> tuple[float, float]:
-    """Operations and megabytes of one training step."""
+    """Operations of one training step, the mean over its parts, and megabytes of the largest."""
+    if recipe.proteins is not None and recipe.proteins < len(batch):
+        whole = recipe.but(proteins=None)
+        each = [_step(whole, part) for part, _ in parts_of(batch, recipe.proteins)]
+        return sum(flop for flop, _ in each) / len(each), max(size for _, size in each)
     states = train(recipe, batch)
     list(itertools.islice(states, 2))  # the optimiser's state exists after the first step
     return count_flop(lambda: next(states)), peak_memory(lambda: next(states)) / 1e6

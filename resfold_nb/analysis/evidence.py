@@ -76,7 +76,7 @@ def core_ratio(over: str, under: str, whens: Sequence[When] = ENDS, **options: f
                ) -> list[Finding]:
     """One form's error over another's in each recipe of the core."""
     return [
-        compare(f"{name}, {say(when)}", *(core_errors(named_recipe(name, form=form), when, **options)
+        compare(f"{name}, {over} / {under}, {say(when)}", *(core_errors(named_recipe(name, form=form), when, **options)
                                           for form in (over, under)))
         for name in CORE_RECIPES for when in whens
     ]
@@ -122,7 +122,7 @@ def quantity_ratio(study: str, names: tuple[str, str], quantities: tuple[str, st
     for setting in settings:
         each = [variant_quantity(study, name, setting, quantity)
                 for name, quantity in zip(names, quantities, strict=True)]
-        found.append(compare(f"{setting}, {quantities[0]}", *(whole([x]) for x in each)))
+        found.append(compare(f"{setting}, {names[0]}, {quantities[0]}", *(whole([x]) for x in each)))
     return found
 
 

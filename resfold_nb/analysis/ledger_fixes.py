@@ -123,7 +123,7 @@ def spread_of_c() -> list[Finding]:
 
 
 def harder() -> list[Finding]:
-    """A's error over the broken form's after a quarter of the steps."""
+    """A's error over the broken form's early on, at the mark nearest to a quarter of the steps."""
     return core_ratio("x0", "residual", ("mean over t",), share=0.25)
 
 
@@ -132,7 +132,8 @@ FIXES = (
           "largest over smallest gradient at F over t = 1 ... 49, untrained", "07_fix_a_direct_x0",
           CONSISTENT, lambda: [gradient_range("x0", "untrained network")]),
     Claim("a-harder", "R9", "A is harder to optimise, because no skip helps.",
-          "A's error over the broken form's after a quarter of the steps", "07_fix_a_direct_x0",
+          "A's error over the broken form's after about a sixth of the steps (the mark nearest to a "
+          "quarter)", "07_fix_a_direct_x0",
           WORSE, harder),
     Claim("a-start", "R9", "A needs a careful start of its output layer.",
           "A with an output layer that starts at zero over A", "14_preconditioning", BETTER,

@@ -255,7 +255,10 @@ def core(profile: str = "laptop") -> list[Cell]:
 
 def _unique(cells: Sequence[Cell]) -> list[Cell]:
     """The cells without repeats of a run, in their order."""
-    return list({cell.key: cell for cell in reversed(cells)}.values())[::-1]
+    found: dict[str, Cell] = {}
+    for cell in cells:
+        found.setdefault(cell.key, cell)
+    return list(found.values())
 
 
 MANY_VARIANTS = ("broken", "A", "C", "A + E", "A, blind to x_t and t")

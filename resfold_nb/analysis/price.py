@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import time
 from collections.abc import Sequence
@@ -12,6 +13,8 @@ from resfold_nb.analysis.measure import error_by_timestep
 from resfold_nb.analysis.plans import Cell
 from resfold_nb.analysis.run import marks_for
 from resfold_nb.analysis.settings import batch_for
+from resfold_nb.data import Batch
+from resfold_nb.model import Predictor
 from resfold_nb.training import Recipe, train
 
 TIMED = 2  # steps of each shape, after one that is not timed
@@ -69,13 +72,21 @@ def shape(recipe: Recipe) -> Recipe:
 
 def _cost_of(recipe: Recipe, protein: str, device: str) -> tuple[float, float, float]:
     """TFLOP and seconds of one step, and seconds of measuring once."""
-    batch = batch_for(recipe, protein)
+    batch, plan = batch_for(recipe, protein), recipe.rollout
+    predictor, step = _timed(recipe.but(rollout=None), batch, device)
+    if plan is not None:
+        rolled = recipe.but(rollout=dataclasses.replace(plan, share=1.0))
+        step += plan.share * (_timed(rolled, batch, device)[1] - step)
+    start = time.perf_counter()
+    error_by_timestep(predictor, batch, draws=2, timesteps=(25, 49))
+    one = (time.perf_counter() - start) / 2  # measuring once calls the network at 50 + 49 timesteps
+    return training_cost(recipe, batch).teraflop / recipe.steps, step, 99 * one
+
+
+def _timed(recipe: Recipe, batch: Batch, device: str) -> tuple[Predictor, float]:
+    """The model, and seconds of one step after one that is not timed."""
     states = train(recipe, batch, device=device)
     list(itertools.islice(states, 2))
     start = time.perf_counter()
     last = list(itertools.islice(states, TIMED))[-1]
-    step = (time.perf_counter() - start) / TIMED
-    start = time.perf_counter()
-    error_by_timestep(last.predictor, batch, draws=2, timesteps=(25, 49))
-    one = (time.perf_counter() - start) / 2  # measuring once calls the network at 50 + 49 timesteps
-    return training_cost(recipe, batch).teraflop / recipe.steps, step, 99 * one
+    return last.predictor, (time.perf_counter() - start) / TIMED

@@ -11,14 +11,14 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from torch import Tensor
 
-from resfold_nb.data import load, rmsd, superpose
+from resfold_nb.data import Structure, rmsd
 
 CONTACT, SEPARATION = 8.0, 6
 SHORTEST_TM = 19
 """Residues; below this d0 of the TM-score would be under half an Å."""
-SEARCH_RADIUS, FEWEST, ROUNDS = 4.5, 4, 3
+FEWEST, ROUNDS = 4, 20
+"""Residues of a piece, and fits from each start, of the search for the best superposition."""
 MIRROR = (-1.0, 1.0, 1.0)
 
 
@@ -98,42 +98,49 @@ def tm_superposition(predicted: np.ndarray, truth: np.ndarray, length: int | Non
                      ) -> Superposition:
     """The superposition of highest TM-score that a search finds, and that score.
 
-    TM = (1 / length) sum_i 1 / (1 + (d_i / d0)^2), d0 = 1.24 (length - 15)^(1/3) - 1.8 Å, `length`
-    that of the target (Zhang & Skolnick 2004, doi:10.1002/prot.20264). Residue i is residue i: no
-    alignment is sought. As in their program the search starts from superpositions of the whole
-    chain and of its pieces, and fits again to the residues that came near. It need not find the
-    optimum, so the score is a lower bound. Raises ValueError for a `length` below `SHORTEST_TM`.
+    TM = (1 / length) sum_i q_i, q_i = 1 / (1 + (d_i / d0)^2), d0 = 1.24 (length - 15)^(1/3) - 1.8 Å,
+    `length` that of the target (Zhang & Skolnick 2004, doi:10.1002/prot.20264). Residue i is
+    residue i: no alignment is sought. As in their program the search starts from superpositions of
+    the whole chain and of its pieces. q is convex in d^2, with slope -(q / d0)^2, so the least
+    squares fit with weights q^2 cannot lower the score; starts are fitted so `ROUNDS` times. What
+    is found may be a local optimum: the score is a lower bound. Raises ValueError for a `length`
+    below `SHORTEST_TM`.
     """
     length = len(truth) if length is None else length
     if length < SHORTEST_TM:
         raise ValueError(f"a TM-score needs {SHORTEST_TM} residues or more, this has {length}")
-    x, y = (torch.as_tensor(np.asarray(p), dtype=torch.float64) for p in (predicted, truth))
-    d0, fitted = 1.24 * (length - 15) ** (1 / 3) - 1.8, _pieces(len(y))
-    moving, fixed = (p.expand(len(fitted), -1, -1) for p in (x, y))
-    moved = []
-    for _ in range(ROUNDS):
-        moved.append(superpose(moving, fixed, fitted))
-        fitted = _near((moved[-1] - y).norm(dim=-1))
-    tried = torch.cat(moved)
-    scores = (1 / (1 + ((tried - y).norm(dim=-1) / d0) ** 2)).sum(1) / length
-    return Superposition(float(scores.max()), tried[scores.argmax()].numpy())
+    x, y = np.asarray(predicted, dtype=float), np.asarray(truth, dtype=float)
+    d0, weights = 1.24 * (length - 15) ** (1 / 3) - 1.8, _pieces(len(y))
+    for done in range(ROUNDS):
+        moved = _fit(x, y, weights)
+        nearness = 1 / (1 + np.einsum("sia,sia->si", moved - y, moved - y) / d0**2)
+        scores, weights = nearness.sum(1) / length, nearness**2
+        if done == ROUNDS // 2:  # the better half has the best of all by now, and costs half
+            weights = weights[scores >= np.median(scores)]
+    return Superposition(float(scores.max()), moved[scores.argmax()])
 
 
-def _pieces(length: int) -> Tensor:
-    """(pieces, L) bool: the whole chain, and windows of a half and a quarter of it."""
-    rows = [torch.ones(length, dtype=torch.bool)]
-    for size in (length // 2, length // 4):
-        size = max(size, FEWEST)
-        for start in range(0, length - size + 1, max(size // 2, 1)):
-            rows.append(torch.zeros(length, dtype=torch.bool))
-            rows[-1][start : start + size] = True
-    return torch.stack(rows)
+def _pieces(length: int) -> np.ndarray:
+    """(pieces, L) of 0 and 1: the whole chain, and windows of a half, a quarter, an eighth of it."""
+    rows = [np.ones(length)]
+    for size in (max(length // share, FEWEST) for share in (2, 4, 8)):
+        for start in range(0, length - size + 1, size // 2):
+            rows.append(np.zeros(length))
+            rows[-1][start : start + size] = 1
+    return np.stack(rows)
 
 
-def _near(distances: Tensor) -> Tensor:
-    """Residues (pieces, L) that came near, and at least the nearest few."""
-    enough = distances.kthvalue(min(FEWEST, distances.shape[1]), dim=1, keepdim=True).values
-    return distances <= enough.clamp(min=SEARCH_RADIUS)
+def _fit(moving: np.ndarray, fixed: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """(fits, L, 3): points (L, 3) moved onto others for each row of weights (fits, L).
+
+    As `data.superpose` (Kabsch 1976), whose mask gives weights of 0 and 1 alone.
+    """
+    share = weights / weights.sum(1, keepdims=True)
+    here, there = share @ moving, share @ fixed
+    pairs = (moving[:, :, None] * fixed[:, None, :]).reshape(-1, 9)
+    u, _, vt = np.linalg.svd((share @ pairs).reshape(-1, 3, 3) - here[:, :, None] * there[:, None])
+    u[..., 2] *= np.sign(np.linalg.det(u @ vt))[:, None]  # a rotation, never a reflection
+    return (moving - here[:, None]) @ (u @ vt) + there[:, None]
 
 
 def _distances(points: np.ndarray) -> np.ndarray:
@@ -219,13 +226,15 @@ class Copied:
     points: np.ndarray
 
 
-def nearest_chain(sequence: str, training: Sequence[str]) -> Copied:
-    """Copy the points of the bundled chain of highest alignment score, the target's own apart.
+def nearest_chain(sequence: str, training: Sequence[Structure]) -> Copied:
+    """Copy the points of the training chain of highest alignment score, the target's own apart.
 
-    Global alignment with free ends (BLOSUM62, gaps -10 and -1) by biotite. `training` are ids of
-    the bundled set; a chain of the same sequence is passed over.
+    Global alignment with free ends (BLOSUM62, gaps -10 and -1) by biotite. A chain of the same
+    sequence is passed over. Raises ValueError where no other chain is left.
     """
-    known = [structure for name in training if (structure := load(name)).sequence != sequence]
+    known = [structure for structure in training if structure.sequence != sequence]
+    if not known:
+        raise ValueError("no training chain but the target itself: give others to copy from")
     traces = [_align(sequence, structure.sequence) for structure in known]
     best = max(range(len(known)), key=lambda i: traces[i][0])
     mine, its = traces[best][1].T

@@ -16,7 +16,7 @@ VERDICT_MARKS = {"supported": ("✓", PALETTE["x0"]), "refuted": ("✗", PALETTE
          "depends on the regime": ("±", PALETTE["eps"]), "not decided": ("?", "#757575")}
 """Sign and colour of a verdict: the sign tells them apart without colour."""
 
-LABELS, PLOT, ROW = 330, 300, 22  # pixels: width of labels, width of the plot, height of a row
+LABELS, PLOT, ROW = 440, 300, 22  # pixels: width of labels, width of the plot, height of a row
 
 
 def ledger(groups: Mapping[str, Sequence[Judgement]]) -> None:
@@ -36,7 +36,7 @@ def _claim(judgement: Judgement) -> str:
     return (
         f'<details class="resfold-claim" style="border-left-color:{colour}"><summary>'
         f'<b class="verdict">{sign} {judgement.verdict}</b> {html.escape(claim.says)} '
-        f'<span class="aside">{claim.report}, {html.escape(_counted(judgement))}</span></summary>'
+        f'<span class="aside">{html.escape(claim.report)}, {html.escape(_counted(judgement))}</span></summary>'
         f"<p><b>Measured:</b> {html.escape(claim.measured)}. "
         f'<a href="{claim.notebook}.ipynb">Notebook {claim.notebook[:2]}</a>.</p>'
         f"{rule}{source}{picture}</details>"
@@ -75,7 +75,7 @@ class _axis:
         shown = [*values, *_thresholds(rule)]
         self.log = min(shown) > 0 and rule.unit != "R²"
         ends = [self._bend(x) for x in (min(shown), max(shown))]
-        self.low, self.span = ends[0], max(ends[1] - ends[0], 1e-9)
+        self.low, self.span = ends[0], (ends[1] - ends[0]) or 1.0
 
     def _bend(self, value: float) -> float:
         return math.log(value) if self.log else value

@@ -62,7 +62,7 @@ def train(recipe: Recipe, batch: Batch, seed: int = 0,
     Raises FloatingPointError when the final loss is not finite.
     """
     predictor = build(recipe, seed, device)
-    parts = _parts(batch.to(device), recipe.proteins)
+    parts = parts_of(batch.to(device), recipe.proteins)
     generator = torch.Generator(device).manual_seed(seed + 1_000_003)
     dice = random.Random(seed)  # rollout lengths, drawn where no device has to wait for them
     optimiser = _optimiser(recipe, predictor)
@@ -92,7 +92,7 @@ def train(recipe: Recipe, batch: Batch, seed: int = 0,
         yield State(step, loss.detach(), predictor)
 
 
-def _parts(batch: Batch, proteins: int | None) -> list[tuple[Batch, Features]]:
+def parts_of(batch: Batch, proteins: int | None) -> list[tuple[Batch, Features]]:
     """The batch in parts of `proteins` of similar length, so that little of a part is padding."""
     if proteins is None or proteins >= len(batch):
         return [(batch, Features.of(batch))]

@@ -135,7 +135,7 @@ class Recipe:
 
     @property
     def network_calls(self) -> int:
-        """Evaluations of the network in the whole run for each protein, forward passes alone."""
+        """Evaluations of the network in the whole run for each protein of a step, forwards alone."""
         if self.rollout is None:
             return self.steps * self.noise_levels
         share, calls = self.rollout.share, self.rollout.mean_calls

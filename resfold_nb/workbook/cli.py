@@ -13,7 +13,7 @@ from resfold_nb.workbook.paths import BUILD, NOTEBOOKS, PROFILES, ROOT
 
 FIRST_NOTEBOOK = NOTEBOOKS / "00_tour.ipynb"
 
-_PASSES_ON = ("lab", "test", "study")  # whose unknown options belong to the program they start
+_PASSES_ON = ("lab", "test", "study", "bench")  # whose unknown options belong to the program they start
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -67,6 +67,7 @@ def _add_plain(commands: _Commands) -> None:
     setup.add_argument("--force", action="store_true", help="even if it is up to date")
     _add(commands, "lab", _lab, "Open JupyterLab on the tour; more options go to JupyterLab.")
     _add(commands, "test", _test, "Run the tests; more options go to pytest.")
+    _add(commands, "bench", _bench, "Measure speed; names of benchmarks choose some.")
     _add(commands, "study", _study, "Run a study and record it; options go to the study.")
     site = _add(commands, "site", _site, "Gather the pages of a run under build/site.")
     site.add_argument("--profile", default="laptop", choices=PROFILES, help="default: laptop")
@@ -128,6 +129,11 @@ def _ledger(options: argparse.Namespace, rest: list[str]) -> int:
 
     readme.write()
     return 0
+
+
+def _bench(options: argparse.Namespace, rest: list[str]) -> int:
+    return _call("benchmarks", *rest, PYTHONPATH=os.pathsep.join(
+        (str(ROOT / "tests"), environment.python_path())))
 
 
 def _study(options: argparse.Namespace, rest: list[str]) -> int:
