@@ -216,7 +216,7 @@ def test_a_recorded_ratio_is_that_of_the_tables_rows() -> None:
                               for p in CORE_PROTEINS for s in range(5)]))
     found = core_ratio("skip_unscaled", "x0", (49,))[0]
     assert found.setting == "starved, skip_unscaled / x0, t = 49"
-        assert found.value.estimate == pytest.approx(by_hand)
+    assert found.value.estimate == pytest.approx(by_hand)
 
 
 def test_claims_have_their_own_ids_and_lead_somewhere() -> None:

@@ -115,7 +115,7 @@ def tm_superposition(predicted: np.ndarray, truth: np.ndarray, length: int | Non
         moved = _fit(x, y, weights)
         nearness = 1 / (1 + np.einsum("sia,sia->si", moved - y, moved - y) / d0**2)
         scores, weights = nearness.sum(1) / length, nearness**2
-        if done == ROUNDS // 2:  # the better half has the best of all by now, and costs half
+        if done == ROUNDS // 3:  # the better half has the best of all by now, and costs half
             weights = weights[scores >= np.median(scores)]
     return Superposition(float(scores.max()), moved[scores.argmax()])
 
