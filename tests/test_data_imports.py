@@ -89,11 +89,13 @@ def test_a_study_runs_with_torch_and_numpy_alone(tmp_path: Path) -> None:
     result = run(
         f"""
         from pathlib import Path
+        from resfold_nb.analysis.store import Store
         from resfold_nb.analysis.study import Cell, run_cell
         from resfold_nb.model import NetworkSize
         from resfold_nb.training import Recipe
         tiny = Recipe("tiny", size=NetworkSize(16, 1, 1, 2), steps=3, noise_levels=2)
-        run_cell(Cell(tiny, "1K61_C", 0, "ci"), Path({str(tmp_path)!r}), "cpu")
+        cell = Cell(tiny, "1K61_C", 0, "ci")
+        Store(Path({str(tmp_path)!r})).write(cell, run_cell(cell, "cpu", 1))
         """
     )
     assert result.returncode == 0, result.stderr
@@ -107,7 +109,7 @@ def test_the_study_command_needs_no_jupyter(tmp_path: Path) -> None:
         from resfold_nb.workbook import environment
         from resfold_nb.workbook.cli import main
         environment.VENV = environment.VENV / "elsewhere"  # this Python is not the workbook's own
-        status = main(["study", "contrast", "--minutes", "0.000001", "--out", {str(tmp_path)!r}])
+        status = main(["study", "contrast", "--minutes", "0", "--out", {str(tmp_path)!r}])
         print("status", status)
         """
     )

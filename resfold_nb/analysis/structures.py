@@ -28,10 +28,10 @@ class StructureScores:
 
     Attributes
     ----------
-    rmsd, mirror_rmsd : Å after superposition without reflection, to the truth and its mirror image.
+    rmsd, mirror_rmsd : Å after superposition without reflection, to truth and mirror image.
     lddt : 0 to 1, local differences of pair distances; needs no superposition, so a mirror image
         scores as the structure itself.
-    tm_score : 0 to 1, as in `tm_score`.
+    tm_score : 0 to 1, as in `tm_score`; NaN for a chain that is too short for it.
     contact_precision : 0 to 1, as in `contact_precision`; NaN without predicted contacts.
     """
 
@@ -53,12 +53,13 @@ def score(predicted: np.ndarray, truth: np.ndarray, length: int | None = None) -
     if predicted.shape != truth.shape:
         raise ValueError(f"{predicted.shape} points cannot be scored against {truth.shape}")
     x, y = (torch.as_tensor(np.asarray(p), dtype=torch.float64) for p in (predicted, truth))
+    long_enough = (length or len(truth)) >= SHORTEST_TM
     return StructureScores(
         rmsd=float(rmsd(x, y)),
         mirror_rmsd=float(rmsd(x, y * y.new_tensor(MIRROR))),
         # one point a residue: biotite leaves out each point's distance to itself in any case
         lddt=float(lddt(truth, predicted, exclude_same_residue=False)),
-        tm_score=tm_score(predicted, truth, length),
+        tm_score=tm_score(predicted, truth, length) if long_enough else float("nan"),
         contact_precision=contact_precision(predicted, truth),
     )
 
@@ -98,8 +99,8 @@ def tm_superposition(predicted: np.ndarray, truth: np.ndarray, length: int | Non
                      ) -> Superposition:
     """The superposition of highest TM-score that a search finds, and that score.
 
-    TM = (1 / length) sum_i q_i, q_i = 1 / (1 + (d_i / d0)^2), d0 = 1.24 (length - 15)^(1/3) - 1.8 Å,
-    `length` that of the target (Zhang & Skolnick 2004, doi:10.1002/prot.20264). Residue i is
+    TM = (1 / length) sum_i q_i, q_i = 1 / (1 + (d_i / d0)^2), d0 = 1.24 (length - 15)^(1/3) - 1.8,
+    `length` that of the target, d in Å (Zhang & Skolnick 2004, doi:10.1002/prot.20264). Residue i is
     residue i: no alignment is sought. As in their program the search starts from superpositions of
     the whole chain and of its pieces. q is convex in d^2, with slope -(q / d0)^2, so the least
     squares fit with weights q^2 cannot lower the score; starts are fitted so `ROUNDS` times. What
@@ -121,7 +122,7 @@ def tm_superposition(predicted: np.ndarray, truth: np.ndarray, length: int | Non
 
 
 def _pieces(length: int) -> np.ndarray:
-    """(pieces, L) of 0 and 1: the whole chain, and windows of a half, a quarter, an eighth of it."""
+    """(pieces, L) of 0 and 1: the chain, and windows of a half, a quarter, an eighth of it."""
     rows = [np.ones(length)]
     for size in (max(length // share, FEWEST) for share in (2, 4, 8)):
         for start in range(0, length - size + 1, size // 2):
@@ -150,8 +151,18 @@ def _distances(points: np.ndarray) -> np.ndarray:
 
 def neighbour_step(chains: Sequence[np.ndarray]) -> float:
     """Mean distance of neighbours along chains (L, 3), in Å."""
-    steps = [np.linalg.norm(np.diff(x, axis=0), axis=1) for x in chains]
-    return float(np.concatenate(steps).mean())
+    return float(np.concatenate([_steps(x) for x in chains]).mean())
+
+
+def helical_step(chains: Sequence[Structure]) -> float:
+    """Mean distance in Å of the centroids of neighbours that are both in an alpha helix."""
+    inside = [np.array(list(s.secondary_structure)) == "H" for s in chains]
+    return float(np.concatenate([_steps(s.centroids)[h[:-1] & h[1:]]
+                                 for s, h in zip(chains, inside, strict=True)]).mean())
+
+
+def _steps(points: np.ndarray) -> np.ndarray:
+    return np.linalg.norm(np.diff(points, axis=0), axis=1)
 
 
 def random_coil(length: int, generator: np.random.Generator, step: float = 3.8) -> np.ndarray:
@@ -160,11 +171,14 @@ def random_coil(length: int, generator: np.random.Generator, step: float = 3.8) 
     return np.cumsum(step * turns / np.linalg.norm(turns, axis=1, keepdims=True), axis=0)
 
 
-def helix(length: int) -> np.ndarray:
-    """(L, 3) Å: a right-handed alpha helix of CA atoms: radius 2.3, rise 1.5 Å, 100° a residue."""
+def helix(length: int, step: float = 3.8) -> np.ndarray:
+    """(L, 3) Å: a right-handed alpha helix, 100° and 1.5 Å along the axis a residue.
+
+    Neighbours are `step` Å apart: 3.8 for CA atoms, less for centroids, which lie nearer the axis.
+    """
     i = np.arange(length)
-    angle = np.radians(100) * i
-    return np.stack([2.3 * np.cos(angle), 2.3 * np.sin(angle), 1.5 * i], axis=1)
+    angle, radius = np.radians(100) * i, np.sqrt(step**2 - 1.5**2) / (2 * np.sin(np.radians(50)))
+    return np.stack([radius * np.cos(angle), radius * np.sin(angle), 1.5 * i], axis=1)
 
 
 def handedness(points: np.ndarray) -> float:
@@ -173,7 +187,7 @@ def handedness(points: np.ndarray) -> float:
     Above 0 for a right-handed helix; a mirror image has the opposite sign. Points are (L, 3).
     """
     steps = np.diff(points, axis=0)
-    unit = steps / np.linalg.norm(steps, axis=1, keepdims=True)
+    unit = steps / _steps(points)[:, None]
     return float((np.cross(unit[:-2], unit[1:-1]) * unit[2:]).sum(1).mean())
 
 
