@@ -22,7 +22,7 @@ from resfold_nb.show.curves import Curves, curves
 from resfold_nb.show.live_charts import LOSS, NOW, error_figure, loss_figure, thinned
 from resfold_nb.show.live_driver import Driver
 from resfold_nb.show.player import Player, player
-from resfold_nb.show.still import still_image
+from resfold_nb.show.still import View, still_image
 from resfold_nb.show.theme import caption_html, require_alt
 from resfold_nb.training import Recipe, State
 
@@ -48,15 +48,17 @@ class Controls(anywidget.AnyWidget):
     error = traitlets.Unicode("").tag(sync=True)
 
 
-class LiveTraining(ipywidgets.VBox):
+class LiveTraining(View):
     """A training with its controls, the curves of loss and error, and a sample in 3D.
 
     It trains in a task on the kernel's event loop, never while a cell runs; so a cell that uses
     `predictor` finds it between two steps.
     """
 
+    kind = "live training"
+
     def __init__(self, driver: Driver, alt: str) -> None:
-        self.driver, self.alt = driver, alt
+        self.driver = driver
         self.controls = Controls(steps=driver.recipe.steps)
         self._loss = _curves(loss_figure(driver), f"Loss against the step. {alt}")
         self._errors = _curves(error_figure(driver), f"Error by timestep. {alt}")
@@ -67,7 +69,7 @@ class LiveTraining(ipywidgets.VBox):
         self.origin: tuple[str | None, str | None] = (None, None)  # cell and execution
         row = ipywidgets.HBox([self._loss, self._errors, self._sample.panes[0]], layout=dict(
             flex_flow="row wrap", align_items="flex-start", width="100%"))
-        super().__init__([self.controls, row, ipywidgets.HTML(caption_html(alt))])
+        super().__init__([self.controls, row, ipywidgets.HTML(caption_html(alt))], alt)
         self.controls.on_msg(self._obey)
 
     @property
@@ -130,15 +132,10 @@ class LiveTraining(ipywidgets.VBox):
             self.driver.measure()
         self._tell()
 
-    def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, Any] | tuple[dict[str, Any], Any]:
-        """The widget, and the last sample as a still picture where widgets cannot run."""
-        bundle = super()._repr_mimebundle_(**kwargs)
-        data = bundle[0] if isinstance(bundle, tuple) else bundle
-        data["text/plain"] = f"[live training] {self.alt}"
+    def picture(self) -> str:
+        """The last sample."""
         pane, sample = self._sample.panes[0], {_caption(self.driver): self.driver.samples[-1]}
-        still = still_image(sample, self.driver.truth, pane.chain, pane.colours, self.alt)
-        data["text/html"] = still + caption_html(self.alt)
-        return bundle
+        return still_image(sample, self.driver.truth, pane.chain, pane.colours, self.alt)
 
     def _obey(self, _: Any, content: dict[str, str], buffers: Any) -> None:
         """A button was pressed. Lab may bring the message in a thread of its own."""

@@ -38,8 +38,12 @@ class View(ipywidgets.VBox):
         bundle = super()._repr_mimebundle_(**kwargs)
         data = bundle[0] if isinstance(bundle, tuple) else bundle
         data["text/plain"] = f"[{self.kind}] {self.alt}"
-        data["text/html"] = self.still + caption_html(self.alt)
+        data["text/html"] = self.picture() + caption_html(self.alt)
         return bundle
+
+    def picture(self) -> str:
+        """HTML of what is on show now, without a script."""
+        return self.still
 
 
 def still_image(
