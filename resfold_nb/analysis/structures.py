@@ -17,8 +17,10 @@ from resfold_nb.data import Structure, rmsd
 CONTACT, SEPARATION = 8.0, 6
 SHORTEST_TM = 19
 """Residues; below this d0 of the TM-score would be under half an Å."""
-FEWEST, ROUNDS = 4, 20
-"""Residues of a piece, and fits from each start, of the search for the best superposition."""
+FEWEST = 4
+"""Residues of a piece with which the search for the best superposition may start."""
+WIDTHS = (*np.geomspace(2, 1, 8, endpoint=False).tolist(), *[1.0] * 6)
+"""Of the search, d0 over that of the score, a fit each."""
 MIRROR = (-1.0, 1.0, 1.0)
 
 
@@ -100,31 +102,30 @@ def tm_superposition(predicted: np.ndarray, truth: np.ndarray, length: int | Non
     """The superposition of highest TM-score that a search finds, and that score.
 
     TM = (1 / length) sum_i q_i, q_i = 1 / (1 + (d_i / d0)^2), d0 = 1.24 (length - 15)^(1/3) - 1.8,
-    `length` that of the target, d in Å (Zhang & Skolnick 2004, doi:10.1002/prot.20264). Residue i is
-    residue i: no alignment is sought. As in their program the search starts from superpositions of
-    the whole chain and of its pieces. q is convex in d^2, with slope -(q / d0)^2, so the least
-    squares fit with weights q^2 cannot lower the score; starts are fitted so `ROUNDS` times. What
-    is found may be a local optimum: the score is a lower bound. Raises ValueError for a `length`
-    below `SHORTEST_TM`.
+    `length` that of the target, d in Å (Zhang & Skolnick 2004, doi:10.1002/prot.20264). Residue i
+    is residue i: no alignment is sought. As in their program the search starts with fits of the
+    whole chain and of its pieces. q is convex in d^2, with slope -(q / d0)^2, so a least squares
+    fit with weights q^2 cannot lower the score; each start is fitted so for each of `WIDTHS`, which
+    first let residues count that are further away. What is found may be a local optimum: the score
+    is a lower bound. Raises ValueError for a `length` below `SHORTEST_TM`.
     """
     length = len(truth) if length is None else length
     if length < SHORTEST_TM:
         raise ValueError(f"a TM-score needs {SHORTEST_TM} residues or more, this has {length}")
     x, y = np.asarray(predicted, dtype=float), np.asarray(truth, dtype=float)
     d0, weights = 1.24 * (length - 15) ** (1 / 3) - 1.8, _pieces(len(y))
-    for done in range(ROUNDS):
+    for width in WIDTHS:
         moved = _fit(x, y, weights)
-        nearness = 1 / (1 + np.einsum("sia,sia->si", moved - y, moved - y) / d0**2)
-        scores, weights = nearness.sum(1) / length, nearness**2
-        if done == ROUNDS // 3:  # the better half has the best of all by now, and costs half
-            weights = weights[scores >= np.median(scores)]
+        squared = np.einsum("sia,sia->si", moved - y, moved - y)
+        weights = 1 / (1 + squared / (width * d0) ** 2) ** 2
+    scores = (1 / (1 + squared / d0**2)).sum(1) / length
     return Superposition(float(scores.max()), moved[scores.argmax()])
 
 
 def _pieces(length: int) -> np.ndarray:
-    """(pieces, L) of 0 and 1: the chain, and windows of a half, a quarter, an eighth of it."""
+    """(pieces, L) of 0 and 1: the whole chain, and windows of a half and a quarter of it."""
     rows = [np.ones(length)]
-    for size in (max(length // share, FEWEST) for share in (2, 4, 8)):
+    for size in (max(length // share, FEWEST) for share in (2, 4)):
         for start in range(0, length - size + 1, size // 2):
             rows.append(np.zeros(length))
             rows[-1][start : start + size] = 1
