@@ -85,8 +85,8 @@ show.table([{"batches": k, "padding": f"{v:.1%}"} for k, v in shares.items()],
 # - **TM-score** (0 to 1; Zhang & Skolnick 2004): $\frac1L\sum_i 1/(1 + (d_i/d_0)^2)$, where $d_0$
 #   grows with the length L so that unrelated chains score alike at any length; about 0.5 and more
 #   means the same fold. Residue i is compared with residue i. It wants the superposition of
-#   *highest score*, which is searched from many starts: a lower bound. The tests hold it against
-#   tmtools, the authors' program, whose own search should find no better one.
+#   *highest score*, which is searched from many starts, so the score is a lower bound. The tests
+#   hold it against tmtools, which wraps the authors' own program and searches too.
 # - **Contact precision** (0 to 1): of *all* predicted pairs with $|i-j| \ge 6$ within 8 Å, the share
 #   that is so in the truth. CASP assesses contacts so (Monastyrskyy et al. 2016), but between beta
 #   carbons, and ranks them by a confidence that this model does not give. Without a
@@ -106,7 +106,10 @@ show.table([{"batches": k, "padding": f"{v:.1%}"} for k, v in shares.items()],
 dice, known = np.random.default_rng(0), [truth[name] for name in TRAIN]
 step, turn = structures.neighbour_step(known), structures.helical_step([folded[i] for i in TRAIN])
 SETS = {"trained on": TRAIN[:SHOWN], "held out": TEST}
-mean = {n: structures.mean_structure(n, known) for n in {len(truth[i]) for i in (*TRAIN, *TEST)}}
+by_separation = structures.mean_distances(known)
+hand = float(np.mean([structures.handedness(x) for x in known]))
+mean = {n: structures.embed(by_separation, n, hand)
+        for n in range(lengths.min(), lengths.max() + 1)}
 makers = {"random coil": (lambda n: structures.random_coil(n, dice, step), 3),
           "helix": (lambda n: structures.helix(n, turn), 1), "mean distances": (mean.get, 1)}
 base = {name: {s: [structures.score_all({i: make(len(truth[i])) for i in ids}, truth)
@@ -117,7 +120,7 @@ hands = {"helix": structures.helix(50, turn), "mean distances, embedded": averag
 show.table([{"structure": k, "handedness": f"{structures.handedness(x):.3f}",
              "neighbours (Å)": f"{structures.neighbour_step([x]):.2f}"} for k, x in hands.items()]
            + [{"structure": "training chains, mean", "neighbours (Å)": f"{step:.2f}",
-               "handedness": f"{np.mean([structures.handedness(x) for x in known]):.3f}"}],
+               "handedness": f"{hand:.3f}"}],
            "Handedness: mean triple product of three unit steps in a row; its sign is the hand")
 
 # %% [markdown]
@@ -138,7 +141,7 @@ show.table([{"structure": k, "handedness": f"{structures.handedness(x):.3f}",
 
 # %%
 ten = named_recipe("ten_chains", profile)
-ten = ten.but(steps=session.pick(ci=30, laptop=120, gpu=ten.steps))
+ten = ten.but(steps=session.pick(ci=20, laptop=120, gpu=ten.steps))
 batch = analysis.batch_for(ten, analysis.TEN_CHAINS)
 SCALE = float(batch.scale[0])
 similar = [i for i in TEST if len(truth[i]) <= 50]
@@ -160,6 +163,7 @@ def sampled(predictor, batch, draw=0):
             for k, i in enumerate(batch.ids)}
 
 
+# %%
 LIVE = {"broken": ten.but(form="residual"), "A": ten.but(form="x0")}
 models = {n: trained(r, batch) for n, r in LIVE.items()}
 live = {(n, s): [structures.score_all(sampled(model, b), truth)]
@@ -263,8 +267,10 @@ for col, (title, field) in enumerate((("RMSD (Å)", "rmsd"), ("lDDT", "lddt")), 
                  for scored in v[which] for x in scored.values()]
         fig.add_box(x=[p[0] for p in pairs], y=[p[1] for p in pairs], name=which, orientation="h",
                     marker_color=colour, legendgroup=which, showlegend=col == 1, boxpoints=False,
-                    row=1, col=col)
+                    offsetgroup=which, alignmentgroup="row", row=1, col=col)
     fig.update_xaxes(title_text=title, row=1, col=col)
+
+# %%
 fig.update_yaxes(categoryorder="array", categoryarray=list(rows)[::-1])
 fig.update_layout(boxmode="group", height=680, title="A hundred chains: trained on and held out",
                   legend=dict(orientation="h", y=-0.12, traceorder="reversed"))
@@ -324,6 +330,8 @@ for col, which in enumerate(SETS, start=1):
     fig.add_scatter(x=[0, 20], y=[0, 20], mode="lines", line=dict(color="#777777", dash="dash"),
                     showlegend=False, row=1, col=col)
     fig.update_xaxes(title_text="RMSD to mirror image (Å)", range=[0, 20], row=1, col=col)
+    if not any(results["100", n][which] for n in styles):
+        fig.add_annotation(text="not recorded", x=10, y=15, showarrow=False, row=1, col=col)
 fig.update_yaxes(title_text="RMSD (Å)", range=[0, 20], row=1, col=1)
 fig.update_layout(title="Truth or mirror image: 100 chains, not rotated", height=500,
                   margin_t=90, legend=dict(orientation="h", y=-0.22))
@@ -339,15 +347,14 @@ def right_hand(runs):
         if runs else None
 
 
-rows = [{"trained on": s, "variant": n, **{w: cell(right_hand(v[w])) for w in SETS}}
-        for (s, n), v in {k: v for k, v in results.items() if k[0].startswith("100")}.items()]
-rows += [{"trained on": "nothing", "variant": n, **{w: cell(right_hand(v[w])) for w in SETS}}
-         for n, v in base.items()]
+hundreds = {key: v for key, v in results.items() if key[0].startswith("100")}
+rows = [{"after": s, "variant": n, **{f"chains {w}": cell(right_hand(v[w])) for w in SETS}}
+        for (s, n), v in (hundreds | {("nothing", n): v for n, v in base.items()}).items()]
 chance = np.random.default_rng(0).binomial(len(TEST), 0.5, 10_000) / len(TEST)
 low, high = np.quantile(chance, (0.025, 0.975))
 show.table(rows, "Share of the chains nearer to the truth than to its mirror image; median (range) "
-                 f"over seeds. For {len(TEST)} chains a coin gives {low:.2f} to {high:.2f} in 95 % "
-                 "of cases")
+                 f"over seeds. For {len(TEST)} held-out chains a coin gives {low:.2f} to "
+                 f"{high:.2f} in 95 % of cases")
 
 # %% [markdown]
 # ## One held-out chain
@@ -360,14 +367,13 @@ TARGET = TEST[0]
 fixed = torch.as_tensor(truth[TARGET]).double()
 views = {n: np.stack([superpose(torch.as_tensor(x[TARGET]).double(), fixed).numpy()
                       for x in drawn["100", n].values()]) for n in styles if drawn["100", n]}
-if views:
-    count = min(map(len, views.values()))
-    show.player({n: v[:count] for n, v in views.items()}, truth=truth[TARGET],
-                labels=[f"seed {k}" for k in range(count)], interval=1200,
-                alt=f"Recorded samples of the held-out chain {TARGET} after 100 chains, superposed "
-                    f"on its true centroids in grey: {'; '.join(views)}. A frame a seed.")
-else:
-    show.say("Samples after 100 chains: not recorded.")
+count = min(map(len, views.values()), default=0)
+show.player(
+    {n: v[:count] for n, v in views.items()}, truth=truth[TARGET],
+    labels=[f"seed {k}" for k in range(count)], interval=1200,
+    alt=f"Recorded samples of the held-out chain {TARGET} after 100 chains, superposed on its true "
+        f"centroids in grey: {'; '.join(views)}. A frame a seed.",
+) if views else show.say("Samples after 100 chains: not recorded.")
 
 # %% [markdown]
 # ## One step, at each noise level
@@ -416,15 +422,16 @@ show.figure(fig, "RMSE of one denoising step at t = 0, 1, 5, 25 and 49 for chain
                  "expectation. Recorded.")
 
 # %%
-rows = []
-for (setting, n) in (k for k in cells if k[0].startswith("100")):
+rows, helped = [], {}
+for setting, n in hundreds:
     e = by_level(setting, n, "held out")
     gain = None if e is None else e[:, 1:] / best["held out"][1:]
-    told = "not recorded" if e is None else ", ".join(
-        str(t) for t, g in zip(LEVELS[1:], gain.T, strict=True) if g.max() < 1) or "nowhere"
+    below = [] if e is None else [t for t, g in zip(LEVELS[1:], gain.T, strict=True) if g.max() < 1]
+    helped[setting, n] = "not recorded" if e is None else ", ".join(map(str, below)) or "none"
     rows.append({"trained on": setting, "variant": n,
                  **{f"t = {t}": cell(None if e is None else gain[:, k])
-                    for k, t in enumerate(LEVELS[1:])}, "below 1 in all seeds at t =": told})
+                    for k, t in enumerate(LEVELS[1:])},
+                 "below 1 in all seeds at t =": helped[setting, n]})
 show.table(rows, "Held out, recorded: error of one step over that of the best multiple of x_t; "
                  "below 1, something was learned that helps with chains never seen. One noise draw "
                  "a chain")
@@ -461,9 +468,10 @@ else:
 # %% [markdown]
 # ## Your own protein
 #
-# Give `own_pdb` a path and run again. The live form A of ten chains is sampled for its sequence, in
-# the training set's units. Without a path a held-out chain plays the part. Expect little, and
-# compare with what costs nothing.
+# Give `own_pdb` a path (a relative one starts at this notebook's folder) and run again; of several
+# chains `own_chain` picks one. The live form A of ten chains is sampled for its sequence, in the
+# training set's units. Without a path a held-out chain plays the part. Expect little, and compare
+# with what costs nothing.
 
 # %%
 own = read_structure(own_pdb, chain=own_chain or None) if own_pdb else folded[similar[0]]
@@ -510,17 +518,17 @@ def so(interval, better):
 
 # %%
 rows = []
-for (setting, n), v in ((k, v) for k, v in results.items() if k[0].startswith("100")):
+for (setting, n), v in hundreds.items():
     far, near = (against(v["held out"], f) for f in ("rmsd", "lddt"))
-    rows.append({"trained on": setting, "variant": n, "RMSD, Å more": far or "not recorded",
-                 "by RMSD": so(far, -1), "lDDT more": near or "not recorded",
-                 "by lDDT": so(near, 1)})
+    rows.append({"trained on": setting, "variant": n,
+                 "RMSD above it (Å)": str(far or "not recorded"), "by RMSD": so(far, -1),
+                 "lDDT above it": str(near or "not recorded"), "by lDDT": so(near, 1)})
 show.table(rows, f"Held out, recorded: difference to the best baseline, {rivals['rmsd']} by RMSD "
                  f"and {rivals['lddt']} by lDDT; mean (95 % interval) over chains and seeds")
-for by in ("by RMSD", "by lDDT"):
-    verdicts = [row[by] for row in rows]
-    show.say(f"{by.capitalize()}: " + ", ".join(f"**{verdicts.count(k)}** {k}" for k in
-             ("better", "worse", "open", "not recorded") if verdicts.count(k)) + ".")
+counts = {by: ", ".join(f"**{n}** {k}" for k in ("better", "worse", "open", "not recorded")
+                        if (n := [row[by] for row in rows].count(k)))
+          for by in ("by RMSD", "by lDDT")}
+show.say("Judged " + "; ".join(f"{by}, {said}" for by, said in counts.items()) + ".")
 
 # %% [markdown]
 # **Memory.** The same, on chains trained on, by how many there were. As the number of steps is the
@@ -543,10 +551,14 @@ def over(setting, upper, lower, which):
 
 PAIRS = [(s, "broken", "A") for s in ("10", "100", "100, rotated")]
 PAIRS += [("100", n, "A") for n in NAMES[2:]] + [("100, rotated", "C", "A")]
-show.table([{"chains": s, "RMSD of": n, "over that of": m, **{w: over(s, n, m, w) for w in SETS}}
-            for s, n, m in PAIRS],
+ratios = {pair: {w: over(*pair, w) for w in SETS} for pair in PAIRS}
+show.table([{"after": s, "RMSD of": n, "over that of": m,
+             **{f"chains {w}": v for w, v in each.items()}} for (s, n, m), each in ratios.items()],
            "The forms, recorded: ratio of RMSD, geometric mean (95 % interval) over chains and "
            "seeds; open where the interval holds 1")
+
+# %% [markdown]
+# **What the numbers say**, all computed:
 
 # %%
 def level(setting, n, which):
@@ -555,25 +567,35 @@ def level(setting, n, which):
 
 
 blind, size = NAMES[-1], recipe.size
-for setting in ("10", "100"):
-    for which in SETS:
-        show.say(f"- {setting} chains, {which}: " + "; ".join(
-            level(setting, n, which) for n in ("broken", "A", blind)) + ".")
-show.say(f"All of this is after {recipe.steps} steps with {size.trunk_layers} + "
-         f"{size.denoiser_blocks} blocks of width {size.width}, on {len(TRAIN)} chains at most.")
+lines = [f"- Median RMSD, {s} chains, {w}: "
+         + ", ".join(level(s, n, w) for n in ("broken", "A", blind)) + "."
+         for s in ("10", "100") for w in SETS]
+apart = "; ".join(f"{s}: {v['held out']}" for (s, n, m), v in ratios.items() if n == "broken")
+lines += [f"- Does seeing $x_t$ help memory? RMSD of the blind network over A's, chains trained "
+          f"on: {ratios['100', blind, 'A']['trained on']}.",
+          f"- Is the repaired form ahead on held-out chains? RMSD of broken over A's: {apart}.",
+          "- Sampled folds of held-out chains, against the best baseline: "
+          + "; ".join(f"{by} {said}" for by, said in counts.items()) + ".",
+          "- One step on held-out chains, below the best multiple of $x_t$ in all seeds: "
+          + "; ".join(f"{n} ({s}) at t = {t}" for (s, n), t in helped.items()) + "."]
+lines += [f"- All of this after {recipe.steps} steps with {size.trunk_layers} + "
+          f"{size.denoiser_blocks} blocks of width {size.width}."]
+show.say("\n".join(lines))
 
 # %% [markdown]
 # ## What to take away
 #
 # - Where training does not rotate, each sequence has *one* answer, and a network needs no $x_t$ to
 #   give it. So a small error on the chains trained on is memory, in any form. Whether looking at
-#   $x_t$ helped or hurt this memory is in the table of ratios.
-# - A form may win on chains trained on and be level on held-out ones: read both columns. The repair
-#   of a broken form repairs the *fitting*; what is learned is up to data and budget.
-# - One step at low noise may be better than any multiple of $x_t$ while sampled folds are no
-#   better than a baseline: local geometry is shared by all proteins, the fold is not.
-# - Without a baseline, an RMSD or an lDDT of a held-out chain says nothing. Average-looking
-#   structures score well.
+#   $x_t$ helped or hurt this memory is computed above.
+# - A form that is ahead on the chains trained on *fits* better. Only one that is ahead on held-out
+#   ones too has learned more: read both columns of the ratios.
+# - To denoise one step on a chain never seen, it is enough to know what all proteins share: steps of
+#   one length, helices, compactness. To fold it, the sequence must be read. The first may be learned
+#   from a hundred chains and the second not: the computed lines on one step and on sampled folds say.
+# - Random rotations take the constant away: what is learned has to hold in any orientation. Compare
+#   the rotated rows with the others.
+# - Without a baseline, an RMSD or an lDDT of a held-out chain says nothing.
 # - A small model, few steps and a hundred folds: a missing gain here says nothing about a large one
 #   with many thousands of chains, and few seeds do not settle small differences.
 #

@@ -21,6 +21,7 @@ from resfold_nb.analysis.probe import probe_tokens, read_timestep
 from resfold_nb.analysis.recorded import (
     Curve,
     median_range,
+    recorded_benchmark,
     recorded_budget,
     recorded_curve,
     recorded_ends,
@@ -47,7 +48,7 @@ __all__ = ["ACROSS", "AttentionMaps", "Claim", "Cost", "Curve", "ErrorByTimestep
            "bootstrap", "budget_rows", "count_flop", "draws_of", "error_by_timestep", "error_rows",
            "geometry_errors", "gradient_by_timestep", "judge", "marks_for", "measure",
            "median_range", "peak_memory", "probe_tokens", "ratio", "read_timestep",
-           "recorded_budget", "recorded_curve", "recorded_ends", "recorded_quantity",
+           "recorded_benchmark", "recorded_budget", "recorded_curve", "recorded_ends", "recorded_quantity",
            "recorded_runs", "recorded_samples", "rotation_floor", "run", "sample", "sample_errors",
            "steps_to_pass", "ten_chain_ids", "training_cost", "variant", "variant_curve",
            "variant_errors", "variant_quantity"]

@@ -109,6 +109,15 @@ def recorded_runs(study: str) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
+def recorded_benchmark(name: str) -> list[dict[str, str]]:
+    """The rows of a benchmark's table, with the machine it ran on; empty if not recorded."""
+    path = _folder() / "benchmarks" / f"{name}.csv"
+    if not path.exists():
+        return []
+    with open(path, newline="") as file:
+        return list(csv.DictReader(file))
+
+
 def median_range(values: np.ndarray | None) -> str:
     """"median (lowest–highest)" to a hundredth, or "not recorded" for None."""
     if values is None:

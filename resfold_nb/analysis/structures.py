@@ -19,7 +19,7 @@ SHORTEST_TM = 19
 """Residues; below this d0 of the TM-score would be under half an Å."""
 FEWEST = 4
 """Residues of a piece with which the search for the best superposition may start."""
-WIDTHS = (*np.geomspace(2, 1, 8, endpoint=False).tolist(), *[1.0] * 6)
+WIDTHS = (*np.geomspace(2, 1, 6, endpoint=False).tolist(), *[1.0] * 6)
 """Of the search, d0 over that of the score, a fit each."""
 MIRROR = (-1.0, 1.0, 1.0)
 
@@ -80,7 +80,7 @@ def contact_precision(predicted: np.ndarray, truth: np.ndarray, *, cutoff: float
     predicted ones count, not the best so many. NaN where none is predicted: there is nothing to be
     right about. i counts the residues that are present. Points are (L, 3).
     """
-    wanted = np.subtract.outer(range(len(truth)), range(len(truth))) >= separation
+    wanted = np.tri(len(truth), k=-separation, dtype=bool)
     near = [wanted & (_distances(p) < cutoff) for p in (predicted, truth)]
     return float(near[1][near[0]].mean()) if near[0].any() else float("nan")
 
@@ -147,7 +147,8 @@ def _fit(moving: np.ndarray, fixed: np.ndarray, weights: np.ndarray) -> np.ndarr
 
 def _distances(points: np.ndarray) -> np.ndarray:
     """(L, L) Å between points (L, 3)."""
-    return np.linalg.norm(points[:, None] - points[None], axis=-1)
+    apart = points[:, None] - points
+    return np.sqrt(np.einsum("ija,ija->ij", apart, apart))
 
 
 def neighbour_step(chains: Sequence[np.ndarray]) -> float:
@@ -206,12 +207,20 @@ def mean_distances(chains: Sequence[np.ndarray]) -> np.ndarray:
 def mean_structure(length: int, chains: Sequence[np.ndarray]) -> np.ndarray:
     """(L, 3) Å: points whose distances are near the `mean_distances` of training chains.
 
-    Classical multidimensional scaling (Torgerson 1952): with B = -J D^2 J / 2, J centring, the
-    points are the three leading eigenvectors times the roots of their eigenvalues. Distances do
-    not know a mirror image, so of the two the one is taken whose `handedness` has the sign of the
-    chains' mean. Raises ValueError for a `length` beyond the longest chain.
+    Distances do not know a mirror image, so of the two the one is taken whose `handedness` has the
+    sign of the chains' mean. Raises ValueError for a `length` beyond the longest chain.
     """
-    by_separation = mean_distances(chains)
+    return embed(mean_distances(chains), length, float(np.mean([handedness(x) for x in chains])))
+
+
+def embed(by_separation: np.ndarray, length: int, hand: float) -> np.ndarray:
+    """(L, 3) Å: points whose distances are near those given by |i - j|.
+
+    Classical multidimensional scaling (Torgerson 1952): with B = -J D^2 J / 2, J centring, the
+    points are the three leading eigenvectors times the roots of their eigenvalues. Of the two
+    mirror images the one is taken whose `handedness` has the sign of `hand`. Raises ValueError for
+    a `length` beyond the distances known.
+    """
     if length > len(by_separation):
         raise ValueError(f"the longest training chain has {len(by_separation)} residues, "
                          f"so distances along {length} are not known")
@@ -219,8 +228,7 @@ def mean_structure(length: int, chains: Sequence[np.ndarray]) -> np.ndarray:
     centring = np.eye(length) - 1 / length
     values, vectors = np.linalg.eigh(-centring @ by_separation[apart] ** 2 @ centring / 2)
     points = vectors[:, -3:] * np.sqrt(np.maximum(values[-3:], 0))
-    wanted = np.mean([handedness(x) for x in chains])
-    return points if handedness(points) * wanted >= 0 else points * np.array(MIRROR)
+    return points if handedness(points) * hand >= 0 else points * np.array(MIRROR)
 
 
 @dataclass(frozen=True)
