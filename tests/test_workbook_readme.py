@@ -1,4 +1,4 @@
-"""README's summary of the verdicts is what the recorded studies say today."""
+"""README's summaries are what the recorded studies and benchmarks say today."""
 
 from __future__ import annotations
 
@@ -18,6 +18,13 @@ def test_a_changed_summary_would_be_noticed() -> None:
     assert readme.updated(text) != text
 
 
-def test_a_lost_marker_is_named() -> None:
+@pytest.mark.parametrize("marker", ["<!-- ledger -->", "<!-- /ledger -->", "<!-- speed -->"])
+def test_a_lost_marker_is_named(marker: str) -> None:
+    text = readme.README.read_text(encoding="utf-8").replace(marker, "")
     with pytest.raises(ValueError, match="markers"):
-        readme.updated("no marker here")
+        readme.updated(text)
+
+
+def test_without_benchmarks_the_readme_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(readme, "recorded_benchmark", lambda name: [])
+    assert list(readme.speed()) == ["Not recorded."]
