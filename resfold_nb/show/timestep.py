@@ -121,7 +121,7 @@ def follow(made: Player, chart: Curves) -> None:
 def _numbers(schedule: Schedule, t: np.ndarray) -> list[str]:
     """What stands beside the slider."""
     ab, snr = schedule.alpha_bar.numpy(), schedule.snr.numpy()
-    return [f"t = {k} · ᾱ {ab[k]:.2f} · SNR {snr[k]:.3g}" for k in t]
+    return [f"t = {k} · ᾱ {ab[k]:.2f} · SNR {f'{snr[k]:.3g}' if k else '∞'}" for k in t]
 
 
 def _errors(x: Tensor, truth: Tensor, scale: float) -> tuple[np.ndarray, np.ndarray]:
