@@ -227,7 +227,7 @@ def test_what_was_not_recorded_is_said() -> None:
     assert analysis.median_range(np.array([1.0, 2.0, 4.0])) == "2.00 (1.00–4.00)"
 
 
-@pytest.mark.parametrize("name", plans.STUDIES)
+@pytest.mark.parametrize("name", [name for name in plans.STUDIES if name != "full"])
 def test_a_committed_study_is_whole_and_belongs_to_the_recipes_of_today(name: str) -> None:
     planned = plans.STUDIES[name]("laptop")
     recorded = analysis.recorded_runs(name)

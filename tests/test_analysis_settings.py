@@ -18,6 +18,7 @@ from resfold_nb.analysis.plans import (
     STUDIES,
     Cell,
     core,
+    crossed,
     factor_applies,
     regime,
     variant,
@@ -33,6 +34,7 @@ from resfold_nb.analysis.settings import (
     hundred_ids,
 )
 from resfold_nb.data import Batch, catalogue, load, make_batch, rmsd, training_set_scale
+from resfold_nb.model import NetworkSize
 from resfold_nb.training import Recipe, loop, named_recipe, train
 from resfold_nb.training.loop import parts_of
 from resfold_nb.training.losses import Draw
@@ -190,6 +192,21 @@ def test_a_factor_that_means_nothing_is_left_out() -> None:
     assert factor_applies("F-space loss", named_recipe("starved"))
     assert not factor_applies("F-space loss", named_recipe("starved", form="x0"))
     assert not factor_applies("F-space loss", named_recipe("as_published"))
+
+
+def test_pairs_of_factors_change_two_things_or_are_left_out() -> None:
+    base = named_recipe("starved")
+    both = crossed("F-space loss", "learning rate x 3", base)
+    assert both.loss_space == "F" and both.learning_rate == 3 * base.learning_rate
+    assert crossed("F-space loss", "superposed loss, other", base) is None
+    assert crossed("F-space loss", "learning rate x 3", named_recipe("starved", form="x0")) is None
+
+
+def test_the_full_study_holds_the_core_and_its_crossings() -> None:
+    keys, cells = {cell.key for cell in core()}, STUDIES["full"]("laptop")
+    assert keys < {cell.key for cell in cells}
+    whole = STUDIES["full"]("gpu")
+    assert max(cell.recipe.size.width for cell in whole) == NetworkSize.full().width
 
 
 @pytest.mark.parametrize("study", sorted(STUDIES))

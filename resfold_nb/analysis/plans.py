@@ -253,6 +253,41 @@ def core(profile: str = "laptop") -> list[Cell]:
     return _unique([*forms[:early], *regimes, *factors, *forms[early:]])
 
 
+def crossed(first: str, second: str, base: Recipe) -> Recipe | None:
+    """Two factors changed at once; None where one of them means nothing beside the other.
+
+    The loss in F space comes last, because superposition and pair distances do not exist there.
+    """
+    order = sorted((first, second), key=lambda name: name == "F-space loss")
+    changed = base
+    for factor in order:
+        if not factor_applies(factor, changed):
+            return None
+        changed = FACTORS[factor](changed)
+    return changed
+
+
+def full(profile: str = "laptop") -> list[Cell]:
+    """The core, every form on the regime map and both proteins, and every pair of factors.
+
+    Some 1,700 runs, for a GPU or some nights; it resumes. Profile gpu is the full size.
+    """
+    regimes = [
+        Cell(regime(budget, depth, form, profile), protein, seed, profile, **CLAMPED)
+        for seed in range(CORE_SEEDS)
+        for budget, depth, form, protein in itertools.product(
+            BUDGETS, DEPTHS, CORE_FORMS, CORE_PROTEINS)
+    ]
+    pairs = [
+        Cell(recipe, CORE_PROTEINS[0], seed, profile, marks=0, measured="none")
+        for seed in range(MAP_SEEDS)
+        for name, form in itertools.product(CORE_RECIPES, ("residual", "x0"))
+        for first, second in itertools.combinations(FACTORS, 2)
+        if (recipe := crossed(first, second, named_recipe(name, profile, form=form))) is not None
+    ]
+    return _unique([*core(profile), *regimes, *pairs])
+
+
 def _unique(cells: Sequence[Cell]) -> list[Cell]:
     """The cells without repeats of a run, in their order."""
     found: dict[str, Cell] = {}
@@ -278,5 +313,5 @@ def hundred(profile: str = "laptop") -> list[Cell]:
 
 
 STUDIES: dict[str, Callable[[str], list[Cell]]] = {
-    "contrast": contrast, "core": core, "hundred": hundred, **{name: _plan_of(name) for name in PLANS}
+    "contrast": contrast, "core": core, "full": full, "hundred": hundred, **{name: _plan_of(name) for name in PLANS}
 }
