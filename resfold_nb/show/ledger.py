@@ -86,7 +86,7 @@ class _axis:
 
 def _row(i: int, finding: Finding, answer: str, place: _axis) -> str:
     y = ROW * (i + 1) + 4
-    label = f'<text x="0" y="{y + 4}">{html.escape(finding.setting)}</text>'
+    label = f'<text x="6" y="{y + 4}">{html.escape(finding.setting)}</text>'
     end = f'<text x="{LABELS + PLOT + 10}" y="{y + 4}">'
     if finding.value is None:
         return f"{label}{end}not recorded</text>"
