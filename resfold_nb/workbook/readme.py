@@ -58,6 +58,9 @@ def _others() -> Iterator[tuple[str, str, str]]:
                    f"{row['reached']} runs reached it, slowest {float(row['s, highest']):.1f} s")
     for row in recorded_benchmark("six_forms"):
         yield "six forms x five seeds, well fed", f"{float(row['s']):.0f} s", "two processes"
+    for along, row in {row["along"]: row for row in recorded_benchmark("growth")}.items():
+        yield (f"growth of a training step with {along}, up to {row['size']}",
+               f"exponent {float(row['exponent']):.2f}", "over the upper half of the sizes")
 
 
 def write() -> None:
