@@ -45,8 +45,8 @@ def _lines(notebooks: list[Path]) -> Iterator[str]:
     yield "| notebook | |\n|---|---|"
     for path in notebooks:
         title, sentence = opening(path)
-        yield f"| [{title}]({path.stem}.html) | {sentence} |"
-    yield "\n[Notation, glossary and bibliography](reference.html)"
+        yield f"| [{title}]({path.name}) | {sentence} |"
+    yield "\n[Notation, glossary and bibliography](reference.md)"
 
 
 def opening(path: Path) -> tuple[str, str]:
@@ -54,7 +54,7 @@ def opening(path: Path) -> tuple[str, str]:
     first = nbformat.read(path, 4).cells[0].source
     title, _, rest = first.partition("\n")
     text = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", " ".join(rest.split()))
-    return title.removeprefix("# "), re.split(r"(?<=[.?!:])\s", text)[0]
+    return title.removeprefix("# "), re.split(r"(?<=[.?!])\s", text)[0]
 
 
 def _write_index(markdown: str, site: Path) -> None:
