@@ -215,7 +215,7 @@ show.say("Before any of it, run the blind network. Its samples over A's: "
 # 1. **Find out what your test can show.** Train a blind network beside the model. If it wins, the test
 #    asks for a constant; turn the protein at random, or train on many.
 # 2. **Draw the error by t** with its three baselines, and sample. The two can disagree about the
-#    same change: a sampler forgives at t = 49 what a plot by t does not.
+#    same change: compare the two tables above.
 # 3. **Change one thing.** A fix that changes two (A drops scale *and* skip) names no culprit.
 # 4. **Feed it first.** More noise levels a step, warm-up and clipping belong to the budget, not
 #    to the diagnosis: compare the three columns above before blaming a formula.
