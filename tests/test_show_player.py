@@ -86,7 +86,8 @@ def test_no_stick_joins_two_chains() -> None:
     made = player({"one": frames()}, chain_index=[0, 0, 0, 1, 1, 1], colour="chain", alt=ALT)
     pane = panes_of(made)[0]
     assert pane.chain == [0, 0, 0, 1, 1, 1]
-    assert pane.colours[0] == pane.colours[2] != pane.colours[3] == pane.colours[5]
+    colours = pane.palettes[pane.colour]
+    assert colours[0] == colours[2] != colours[3] == colours[5]
     svg = base64.b64decode(re.search(r'base64,([^"]+)"', made.still)[1]).decode()
     assert svg.count("<line") == 4
 
@@ -174,7 +175,7 @@ def test_a_way_of_colouring_needs_its_data() -> None:
                   colour="structure", alt=ALT)
     pane = made.panes[0]
     assert set(pane.palettes) == {"index", "chain", "structure"}
-    assert pane.colours == pane.palettes["structure"] and len(set(pane.colours)) == 3
+    assert pane.colour == "structure" and len(set(pane.palettes["structure"])) == 3
     assert pane.residues == ["ALA", "CYS", "ASP", "GLU", "PHE", "UNK"]
     for keywords, message in (({"colour": "structure"}, "needs secondary="),
                               ({"colour": "error"}, "needs truth="),

@@ -90,8 +90,9 @@ fig.update_yaxes(type="log", range=[-1.2, 0.3], title="noise to copy |q|", dtick
 fig.update_layout(title="The map: amplification times noise to copy", height=480)
 show.figure(fig, "Noise that F must copy against the amplification of its error, a path a form from t = 1 "
                  "to 49. B (broad) goes right at constant noise to "
-                 f"{PLACES['eps'].amplified[49]:.1f}; the broken form lies on it and stops at 1; the control with a skip and no scale goes up at 1; C turns down. A and the "
-                 "control without a skip copy no noise and lie below the frame.")
+                 f"{PLACES['eps'].amplified[49]:.1f}; the broken form lies on it and stops at 1; the "
+                 "control with a skip and no scale goes up at 1; C turns down. A and the control "
+                 "without a skip copy no noise and lie below the frame.")
 
 # %% [markdown]
 # Two things to see. The broken form and the control that only drops the scale end at the same place,

@@ -42,13 +42,13 @@ from resfold_nb.analysis.tables import (
     variant_quantity,
 )
 
-__all__ = ["ACROSS", "AttentionMaps", "Claim", "Cost", "Curve", "ErrorByTimestep", "Finding", "GradientByTimestep",
-           "IDEAL", "Interval", "Judgement", "MEASURING_SEED", "Mark", "Rule", "Run", "SETTINGS",
-           "TEN_CHAINS", "VERDICTS", "attention_maps", "backbone_geometry", "baselines", "batch_for", "best_rotated",
-           "bootstrap", "budget_rows", "count_flop", "draws_of", "error_by_timestep", "error_rows",
-           "geometry_errors", "gradient_by_timestep", "judge", "marks_for", "measure",
-           "median_range", "peak_memory", "probe_tokens", "ratio", "read_timestep",
-           "recorded_benchmark", "recorded_budget", "recorded_curve", "recorded_ends", "recorded_quantity",
-           "recorded_runs", "recorded_samples", "rotation_floor", "run", "sample", "sample_errors",
-           "steps_to_pass", "ten_chain_ids", "training_cost", "variant", "variant_curve",
-           "variant_errors", "variant_quantity"]
+__all__ = ["ACROSS", "AttentionMaps", "Claim", "Cost", "Curve", "ErrorByTimestep", "Finding",
+           "GradientByTimestep", "IDEAL", "Interval", "Judgement", "MEASURING_SEED", "Mark", "Rule",
+           "Run", "SETTINGS", "TEN_CHAINS", "VERDICTS", "attention_maps", "backbone_geometry",
+           "baselines", "batch_for", "best_rotated", "bootstrap", "budget_rows", "count_flop",
+           "draws_of", "error_by_timestep", "error_rows", "geometry_errors", "gradient_by_timestep",
+           "judge", "marks_for", "measure", "median_range", "peak_memory", "probe_tokens", "ratio",
+           "read_timestep", "recorded_benchmark", "recorded_budget", "recorded_curve",
+           "recorded_ends", "recorded_quantity", "recorded_runs", "recorded_samples",
+           "rotation_floor", "run", "sample", "sample_errors", "steps_to_pass", "ten_chain_ids",
+           "training_cost", "variant", "variant_curve", "variant_errors", "variant_quantity"]

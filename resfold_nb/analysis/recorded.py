@@ -102,20 +102,12 @@ def recorded_samples(study: str, recipe: Recipe, protein: str
 
 def recorded_runs(study: str) -> list[dict[str, str]]:
     """One row a run: recipe, seed, protein, device, versions, seconds; empty if not recorded."""
-    path = _folder() / f"{study}_runs.csv"
-    if not path.exists():
-        return []
-    with open(path, newline="") as file:
-        return list(csv.DictReader(file))
+    return list(_rows(f"{study}_runs.csv"))
 
 
 def recorded_benchmark(name: str) -> list[dict[str, str]]:
     """The rows of a benchmark's table, with the machine it ran on; empty if not recorded."""
-    path = _folder() / "benchmarks" / f"{name}.csv"
-    if not path.exists():
-        return []
-    with open(path, newline="") as file:
-        return list(csv.DictReader(file))
+    return list(_rows(f"benchmarks/{name}.csv"))
 
 
 def median_range(values: np.ndarray | None) -> str:
@@ -157,8 +149,8 @@ def _quantities(study: str) -> dict[tuple[str, str, str], dict[int, float]]:
 
 
 def _rows(name: str) -> Iterator[dict[str, str]]:
-    """The rows of a table of the folder; none where it is missing."""
+    """The rows of a table of the folder, packed or not; none where it is missing."""
     path = _folder() / name
     if path.exists():
-        with gzip.open(path, "rt", newline="") as file:
+        with (gzip.open if path.suffix == ".gz" else open)(path, "rt", newline="") as file:
             yield from csv.DictReader(file)

@@ -12,13 +12,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from resfold_nb.data import Structure
 from resfold_nb.show.bundle import source
-from resfold_nb.show.player import (
-    _as_numpy,
-    _buffer,
-    _checked,
-    _checked_chain,
-    shared_library,
-)
+from resfold_nb.show.player import shared_library
+from resfold_nb.show.player_checks import as_bytes, as_numpy, checked, checked_chain
 from resfold_nb.show.still import View, still_image
 from resfold_nb.show.theme import caption_html, index_colours, require_alt
 
@@ -101,12 +96,12 @@ def attention_view(
         points = points.centroids
     place = _checked_points(points)
     length = len(place)
-    chain = _checked_chain(chain_index, length)
+    chain = checked_chain(chain_index, length)
     maps = _checked_weights(weights, names, length)
     _check_choice(sequence, residue, length)
     centre = place.mean(axis=0)
     view = Attention(
-        library=shared_library(), points=_buffer(place), weights=_quantised(maps),
+        library=shared_library(), points=as_bytes(place), weights=_quantised(maps),
         heads=maps.shape[1], names=list(names), sequence=sequence, chain=chain, alt=alt,
         ramp=index_colours(SHADES)[::-1], height=height, residue=residue,
         centre=[float(c) for c in centre], radius=_radius(place - centre))
@@ -116,17 +111,17 @@ def attention_view(
 
 def _checked_points(points: ArrayLike) -> NDArray[np.float32]:
     """Finite points (L, 3), 1 to 256 of them."""
-    place = _as_numpy(points)
+    place = as_numpy(points)
     if place.ndim != 2 or not 1 <= len(place) <= MAX_LISTENERS:
         raise ValueError(f"attention view takes points (L, 3) of 1 to {MAX_LISTENERS} residues, "
                          f"got shape {place.shape}; show a part of a longer protein")
-    return _checked("points", place, (len(place), 3))
+    return checked("points", place, (len(place), 3))
 
 
 def _checked_weights(weights: ArrayLike, names: Sequence[str], length: int
                      ) -> NDArray[np.float32]:
     """Weights (blocks, heads, L, L) that are weights, and few enough to be sent."""
-    maps = _as_numpy(weights)
+    maps = as_numpy(weights)
     if maps.ndim != 4 or maps.shape[2:] != (length, length) or not maps.size:
         raise ValueError(f"weights have shape {maps.shape}; {length} residues need (blocks, "
                          f"heads, {length}, {length})")
@@ -137,7 +132,7 @@ def _checked_weights(weights: ArrayLike, names: Sequence[str], length: int
         raise ValueError(f"{len(maps)} blocks of {maps.shape[1]} heads and {length} residues are "
                          f"over {MAX_BYTES // 10**6} MB; choose fewer blocks, as in weights[:k], "
                          f"names[:k] with k at most {most}, or fewer heads")
-    maps = _checked("weights", maps, maps.shape)
+    maps = checked("weights", maps, maps.shape)
     if maps.min() < 0 or np.abs(maps.sum(axis=-1) - 1).max() > 0.02:
         raise ValueError("weights must not be negative and each row must sum to 1; pass them as "
                          "they are after the softmax")

@@ -22,6 +22,7 @@ from resfold_nb.show.curves import Curves, curves
 from resfold_nb.show.live_charts import LOSS, NOW, error_figure, loss_figure, thinned
 from resfold_nb.show.live_driver import Driver
 from resfold_nb.show.player import Player, player
+from resfold_nb.show.player_checks import as_bytes
 from resfold_nb.show.still import View, still_image
 from resfold_nb.show.theme import caption_html, require_alt
 from resfold_nb.training import Recipe, State
@@ -135,7 +136,8 @@ class LiveTraining(View):
     def picture(self) -> str:
         """The last sample."""
         pane, sample = self._sample.panes[0], {_caption(self.driver): self.driver.samples[-1]}
-        return still_image(sample, self.driver.truth, pane.chain, pane.colours, self.alt)
+        return still_image(sample, self.driver.truth, pane.chain,
+                           pane.palettes["index"], self.alt)
 
     def _obey(self, _: Any, content: dict[str, str], buffers: Any) -> None:
         """A button was pressed. Lab may bring the message in a thread of its own."""
@@ -182,7 +184,7 @@ class LiveTraining(View):
         self._errors.set_lines({NOW: (errors.t, errors.rmse)})
         with pane.hold_sync():
             pane.captions = [_caption(self.driver)]
-            pane.frames = np.ascontiguousarray(self.driver.samples[-1], dtype="<f4").tobytes()
+            pane.frames = as_bytes(self.driver.samples[-1])
         self._drawn = len(self.driver.run.marks)
 
 

@@ -148,7 +148,7 @@ function sceneOf(model, viewer, box, note) {
     const byError = model.get("colour") === "error" && truth.length > 0;
     const plain = byError
       ? errorColours(points, truth, frame, model.get("ramp"), model.get("error_most"))
-      : model.get("palettes")[model.get("colour")] ?? model.get("colours");
+      : model.get("palettes")[model.get("colour")] ?? model.get("palettes").index;
     shades = around.dark ? plain.map((c) => mixed(c, "#ffffff", 0.3)) : plain;
     key.hidden = !byError;
   };

@@ -14,16 +14,16 @@ from numpy.typing import ArrayLike
 from resfold_nb.show.bundle import library, source
 from resfold_nb.show.player_checks import (
     Frames,
-    _as_numpy,
-    _buffer,
-    _camera,
-    _checked,
-    _checked_chain,
-    _checked_mode,
-    _checked_panes,
-    _palettes,
-    _residues,
-    _split_labels,
+    as_bytes,
+    as_numpy,
+    camera,
+    checked,
+    checked_chain,
+    checked_mode,
+    checked_panes,
+    palettes_of,
+    residue_names,
+    split_labels,
 )
 from resfold_nb.show.still import View, still_image
 from resfold_nb.show.theme import caption_html, index_colours, require_alt
@@ -52,7 +52,6 @@ class Trajectory(anywidget.AnyWidget):
     frames = traitlets.Bytes(b"").tag(sync=True)        # float32, (F, L, 3), Å
     truth = traitlets.Bytes(b"").tag(sync=True)         # float32, (L, 3), Å, or empty
     chain = traitlets.List(traitlets.Int()).tag(sync=True)
-    colours = traitlets.List(traitlets.Unicode()).tag(sync=True)
     palettes = traitlets.Dict().tag(sync=True)          # way of colouring -> L colours
     colour = traitlets.Unicode("").tag(sync=True)       # a key of palettes, or "error"
     ramp = traitlets.List(traitlets.Unicode(), index_colours(32)).tag(sync=True)
@@ -70,22 +69,22 @@ class Trajectory(anywidget.AnyWidget):
     frame = traitlets.Int(0).tag(sync=True)
 
     def __init__(self, frames: Frames, **traits: Any) -> None:
-        super().__init__(library=shared_library(), frames=_buffer(frames), **traits)
+        super().__init__(library=shared_library(), frames=as_bytes(frames), **traits)
 
     def set_frames(self, frames: ArrayLike) -> int:
         """Show other frames (F, L, 3) or (L, 3) in Å under the same camera; returns F.
 
         Raises ValueError for another number of residues or values that are not finite.
         """
-        stack = _as_numpy(frames)
+        stack = as_numpy(frames)
         stack = stack[None] if stack.ndim == 2 else stack
-        _checked("frames", stack, (max(1, len(stack)), len(self.chain), 3))
-        self.frames = _buffer(stack)
+        checked("frames", stack, (max(1, len(stack)), len(self.chain), 3))
+        self.frames = as_bytes(stack)
         return len(stack)
 
     def set_truth(self, truth: ArrayLike) -> None:
         """Another truth (L, 3) in Å; ValueError for another shape or values not finite."""
-        self.truth = _buffer(_checked("truth", truth, (len(self.chain), 3)))
+        self.truth = as_bytes(checked("truth", truth, (len(self.chain), 3)))
 
 
 class Scrubber(anywidget.AnyWidget):
@@ -126,11 +125,11 @@ class Player(View):
         if set(panes) != {pane.heading for pane in self.panes}:
             raise ValueError(f"frames for {sorted(panes)}, but the panes are "
                              f"{[pane.heading for pane in self.panes]}")
-        stacks = _checked_panes(panes)
+        stacks = checked_panes(panes)
         count, length = next(iter(stacks.values())).shape[:2]
         if length != len(self.panes[0].chain):
             raise ValueError(f"{length} residues, but the player shows {len(self.panes[0].chain)}")
-        shared, _ = _split_labels(labels, list(stacks), count)
+        shared, _ = split_labels(labels, list(stacks), count)
         for pane in self.panes:
             pane.set_frames(stacks[pane.heading])
         with self.scrubber.hold_sync():
@@ -176,19 +175,18 @@ def player(
     its data.
     """
     alt = require_alt(alt, "player")
-    stacks = _checked_panes(panes)
+    stacks = checked_panes(panes)
     count, length = next(iter(stacks.values())).shape[:2]
-    ghost = None if truth is None else _checked("truth", truth, (length, 3))
-    chain = _checked_chain(chain_index, length)
-    shared, own = _split_labels(labels, list(stacks), count)
-    centre, radius = _camera(stacks, ghost)
-    mode, palettes = _checked_mode(colour, secondary, ghost), _palettes(chain, secondary)
-    colours = palettes.get(mode, palettes["index"])
-    residues = _residues(sequence, length)
+    ghost = None if truth is None else checked("truth", truth, (length, 3))
+    chain = checked_chain(chain_index, length)
+    shared, own = split_labels(labels, list(stacks), count)
+    centre, radius = camera(stacks, ghost)
+    mode, palettes = checked_mode(colour, secondary, ghost), palettes_of(chain, secondary)
+    residues = residue_names(sequence, length)
     blank = [""] * count if own else []  # keeps panes with and without captions level
     made = [
-        Trajectory(frames, truth=b"" if ghost is None else _buffer(ghost), chain=chain,
-                   colours=colours, palettes=palettes, colour=mode, trail=trail,
+        Trajectory(frames, truth=b"" if ghost is None else as_bytes(ghost), chain=chain,
+                   palettes=palettes, colour=mode, trail=trail,
                    error_most=error_most, residues=residues,
                    captions=own.get(name, blank), heading=name,
                    alt=f"{name}. {alt}", centre=centre, radius=radius, height=height,
@@ -199,4 +197,5 @@ def player(
         pane.group = made[0].model_id
     scrubber = Scrubber(panes=made, count=count, labels=shared, interval=interval)
     last = {name: frames[-1] for name, frames in stacks.items()}
-    return Player(made, scrubber, alt, still_image(last, ghost, chain, colours, alt))
+    still = still_image(last, ghost, chain, palettes.get(mode, palettes["index"]), alt)
+    return Player(made, scrubber, alt, still)

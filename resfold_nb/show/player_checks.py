@@ -17,21 +17,21 @@ Frames = NDArray[np.float32]
 _STRUCTURE = {**dict.fromkeys("HGI", PALETTE["residual"]), **dict.fromkeys("EB", PALETTE["x0"])}
 
 
-def _buffer(array: ArrayLike) -> bytes:
+def as_bytes(array: ArrayLike) -> bytes:
     """Little-endian float32 bytes, which the browser reads without parsing."""
     return np.ascontiguousarray(array, dtype="<f4").tobytes()
 
 
-def _checked_panes(panes: Mapping[str, ArrayLike]) -> dict[str, Frames]:
+def checked_panes(panes: Mapping[str, ArrayLike]) -> dict[str, Frames]:
     """Every pane as finite float32 (F, L, 3), all of one shape."""
     if not 1 <= len(panes) <= MAX_PANES:
         raise ValueError(f"player takes 1 to {MAX_PANES} panes, got {len(panes)}")
     stacks: dict[str, Frames] = {}
     for name, frames in panes.items():
-        array = _as_numpy(frames)
+        array = as_numpy(frames)
         array = array[None] if array.ndim == 2 else array
         first = next(iter(stacks.values()), array)
-        stacks[name] = _checked(f"pane {name!r}", array, (*first.shape[:-1], 3))
+        stacks[name] = checked(f"pane {name!r}", array, (*first.shape[:-1], 3))
     _check_size(next(iter(stacks.values())).shape)
     return stacks
 
@@ -47,9 +47,9 @@ def _check_size(shape: tuple[int, ...]) -> None:
             f"player draws at most {MAX_RESIDUES} residues, got {shape[1]}; show a part of them")
 
 
-def _checked(what: str, values: ArrayLike, shape: tuple[int, ...]) -> Frames:
+def checked(what: str, values: ArrayLike, shape: tuple[int, ...]) -> Frames:
     """``values`` as finite float32 of that shape, or ValueError that says what is wrong."""
-    array = _as_numpy(values)
+    array = as_numpy(values)
     if array.shape != shape:
         raise ValueError(f"{what} has shape {array.shape}, expected {shape}")
     bad = np.argwhere(~np.isfinite(array))
@@ -60,13 +60,13 @@ def _checked(what: str, values: ArrayLike, shape: tuple[int, ...]) -> Frames:
     return array
 
 
-def _as_numpy(values: ArrayLike) -> Frames:
+def as_numpy(values: ArrayLike) -> Frames:
     """float32 numpy from anything array-like, torch tensors that need gradients included."""
     detach = getattr(values, "detach", None)
     return np.asarray(values if detach is None else detach().cpu(), dtype=np.float32)
 
 
-def _checked_chain(chain_index: ArrayLike | None, length: int) -> list[int]:
+def checked_chain(chain_index: ArrayLike | None, length: int) -> list[int]:
     """One integer per residue; a single chain unless told otherwise."""
     if chain_index is None:
         return [0] * length
@@ -76,7 +76,7 @@ def _checked_chain(chain_index: ArrayLike | None, length: int) -> list[int]:
     return chain
 
 
-def _split_labels(
+def split_labels(
     labels: Sequence[str] | Mapping[str, Sequence[str]] | None, names: list[str], count: int
 ) -> tuple[list[str], dict[str, list[str]]]:
     """Texts beside the slider, and texts under each pane."""
@@ -91,7 +91,7 @@ def _split_labels(
     return [str(t) for t in shared], {k: [str(t) for t in v] for k, v in own.items()}
 
 
-def _palettes(chain: list[int], secondary: str | None) -> dict[str, list[str]]:
+def palettes_of(chain: list[int], secondary: str | None) -> dict[str, list[str]]:
     """One colour per residue, for each way of colouring that does not change with the frame."""
     made = {"index": index_colours(len(chain)), "chain": chain_colours(chain)}
     if secondary is not None:
@@ -101,7 +101,7 @@ def _palettes(chain: list[int], secondary: str | None) -> dict[str, list[str]]:
     return made
 
 
-def _checked_mode(colour: str, secondary: str | None, truth: Frames | None) -> str:
+def checked_mode(colour: str, secondary: str | None, truth: Frames | None) -> str:
     """``colour`` when the data for it were given, or ValueError that says what is missing."""
     if colour not in MODES:
         raise ValueError(f"colour must be one of {', '.join(map(repr, MODES))}, got {colour!r}")
@@ -113,7 +113,7 @@ def _checked_mode(colour: str, secondary: str | None, truth: Frames | None) -> s
     return colour
 
 
-def _residues(sequence: str | None, length: int) -> list[str]:
+def residue_names(sequence: str | None, length: int) -> list[str]:
     """Three-letter names for PDB files; UNK where a residue is not known."""
     if sequence is None:
         return []
@@ -124,7 +124,7 @@ def _residues(sequence: str | None, length: int) -> list[str]:
     return [gemmi.expand_one_letter(s, gemmi.ResidueKind.AA) or "UNK" for s in sequence.upper()]
 
 
-def _camera(stacks: Mapping[str, Frames], truth: Frames | None) -> tuple[list[float], float]:
+def camera(stacks: Mapping[str, Frames], truth: Frames | None) -> tuple[list[float], float]:
     """Centre and radius in Å that the camera keeps for all frames of all panes.
 
     98 % of the points fit; a diverging pane may widen the view to 1.5 times the reference's

@@ -8,18 +8,17 @@ from dataclasses import dataclass
 import anywidget
 import ipywidgets
 import numpy as np
-import torch
 import traitlets
 
-from resfold_nb.analysis import MEASURING_SEED, draws_of, gradient_by_timestep
-from resfold_nb.data import Batch
-from resfold_nb.model import Features
+from resfold_nb.analysis import gradient_by_timestep
+from resfold_nb.data import Batch, rmse
 from resfold_nb.show.bundle import source
 from resfold_nb.show.curves import Mark, curves
 from resfold_nb.show.heatmap import heatmap
 from resfold_nb.show.player import player
 from resfold_nb.show.still import View
 from resfold_nb.show.theme import caption_html, require_alt
+from resfold_nb.show.timestep import one_step
 from resfold_nb.training import State
 
 
@@ -75,15 +74,10 @@ def scope_of(state: State, batch: Batch, timesteps: Sequence[int]) -> Scope:
         raise ValueError(f"the scope takes a batch of one protein, got {len(batch.ids)}")
     predictor = state.predictor
     norms = gradient_by_timestep(predictor, batch, draws=1, timesteps=timesteps).at_weights
-    drawn, t = draws_of(batch, 1, MEASURING_SEED), torch.tensor(list(timesteps))
-    a, s = predictor.amplitudes(t.to(predictor.a.device))
-    noisy = a * drawn.x0.to(predictor.a) + s * drawn.eps.to(predictor.a)
-    with torch.no_grad():
-        denoise = predictor.denoiser_for(Features.of(batch.to(predictor.a.device)).repeat(len(t)))
-        x0_pred = denoise(noisy, t.to(predictor.a.device)).cpu()
-    off, scale = (x0_pred - drawn.x0).square().sum(-1).mean(1).sqrt(), float(batch.scale[0])
+    x0_pred, scale = one_step(predictor, batch, timesteps), float(batch.scale[0])
+    errors = scale * rmse(x0_pred, batch.x0.cpu().expand_as(x0_pred))
     return Scope(np.array([state.step]), np.array(timesteps), norms[:, None],
-                 (scale * x0_pred).numpy()[:, None], (scale * off).numpy()[:, None])
+                 (scale * x0_pred).numpy()[:, None], errors.numpy()[:, None])
 
 
 class Cells(anywidget.AnyWidget):

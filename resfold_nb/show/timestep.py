@@ -31,7 +31,6 @@ def noising(batch: Batch, schedule: Schedule, *, seed: int = MEASURING_SEED, alt
                  alt=alt, superposed=False, title="Distance of x_t from the protein")
 
 
-@torch.no_grad()
 def denoising(models: Mapping[str, Predictor], batch: Batch, *, seed: int = MEASURING_SEED,
               superposed: bool = False, alt: str) -> Player:
     """One denoising step at each t, from one noise draw: x_t, and what each model makes of it.
@@ -49,15 +48,23 @@ def denoising(models: Mapping[str, Predictor], batch: Batch, *, seed: int = MEAS
     schedule = next(iter(models.values())).schedule
     x0, eps, scale = _draw(batch, seed)
     a, s = (v.to(x0.dtype).view(-1, 1, 1) for v in (schedule.a, schedule.s))
-    x_t, t = a * x0 + s * eps, torch.arange(schedule.timesteps)
-    panes = {"x_t": x_t}
-    for name, model in models.items():
-        model.eval()
-        features = Features.of(_first(batch).to(model.a.device, model.a.dtype))
-        denoise = model.denoiser_for(features.repeat(len(t)))
-        panes[name] = denoise(x_t.to(model.a), t.to(model.a.device)).cpu()
+    panes = {"x_t": a * x0 + s * eps}
+    panes |= {name: one_step(model, batch, range(schedule.timesteps), seed)
+              for name, model in models.items()}
     return _view(batch, schedule, panes, _colours(models), scale, alt=alt, superposed=superposed,
                  title="Error of one denoising step")
+
+
+@torch.no_grad()
+def one_step(model: Predictor, batch: Batch, timesteps: Sequence[int],
+             seed: int = MEASURING_SEED) -> Tensor:
+    """x0_pred (n, L, 3) on the CPU at n timesteps, from one noise draw of the first protein."""
+    model.eval()
+    x0, eps, _ = _draw(batch, seed)
+    t = torch.tensor(list(timesteps), device=model.a.device)
+    a, s = model.amplitudes(t)
+    denoise = model.denoiser_for(Features.of(_first(batch).to(model.a.device, model.a.dtype)))
+    return denoise(a * x0.to(model.a) + s * eps.to(model.a), t).cpu()
 
 
 def sampling(models: Mapping[str, Predictor], batch: Batch, *, seed: int = MEASURING_SEED,

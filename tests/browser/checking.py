@@ -7,6 +7,8 @@ import io
 import numpy as np
 from PIL import Image
 
+RUN_ALL = "window.jupyterapp.commands.execute('notebook:run-all-cells')"
+DARK = "window.jupyterapp.commands.execute('apputils:change-theme', {theme: 'JupyterLab Dark'})"
 CAMERAS = """() => [...document.querySelectorAll('.resfold-stage')]
   .filter((b) => b.resfoldViewer).map((b) => b.resfoldViewer.getView())"""
 FRAMES = "() => [...document.querySelectorAll('.resfold-stage')].map((b) => b.dataset.frame)"

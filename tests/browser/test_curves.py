@@ -8,7 +8,7 @@ from pathlib import Path
 import nbformat
 import papermill
 import pytest
-from browser.checking import check_page, check_sliders
+from browser.checking import DARK, RUN_ALL, check_page, check_sliders
 from browser.watching import Watch
 
 from resfold_nb.show import export_html
@@ -32,8 +32,6 @@ first = show.curves(go.Figure(go.Scatter(x=[0, 1], y=[0, 1])), alt="One line.")
 other = show.curves(go.Figure(go.Scatter(x=[0, 1], y=[5, 5])), alt="Another line.")
 first""", "other", "first.set_lines({0: ([0, 1, 2], [7, 8, None])})", "first",
         "print('all cells ran')")
-RUN_ALL = "window.jupyterapp.commands.execute('notebook:run-all-cells')"
-DARK = "window.jupyterapp.commands.execute('apputils:change-theme', {theme: 'JupyterLab Dark'})"
 DATA = """(k) => { const p = document.querySelectorAll('.resfold-curves')[k];
   return p._fullData.map((d) => [Array.from(d.x ?? []), Array.from(d.y ?? [])]); }"""
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from browser.checking import check_page, check_sliders
+from browser.checking import RUN_ALL, check_page, check_sliders
 
 from resfold_nb.workbook import processes, runner
 from resfold_nb.workbook.paths import BUILD, NOTEBOOKS, ROOT
@@ -19,7 +19,6 @@ from resfold_nb.workbook.paths import BUILD, NOTEBOOKS, ROOT
 PATHS = sorted(NOTEBOOKS.glob("*.ipynb"))
 IN_LAB = ("00_tour", "02_forward_process", "05_training_and_sampling")
 PAGES = ("00_tour", "16_verdict")
-RUN_ALL = "window.jupyterapp.commands.execute('notebook:run-all-cells')"
 END = "every cell of this notebook ran"
 FAILED = "[data-mime-type='application/vnd.jupyter.error'], [data-mime-type$='stderr'] .traceback"
 

@@ -8,15 +8,13 @@ from pathlib import Path
 import nbformat
 import papermill
 import pytest
-from browser.checking import check_page
+from browser.checking import DARK, RUN_ALL, check_page
 from browser.watching import Watch
 
 from resfold_nb.show import export_html
 
 pytestmark = pytest.mark.xdist_group("browser")
 ROOT = Path(__file__).resolve().parents[2]
-RUN_ALL = "window.jupyterapp.commands.execute('notebook:run-all-cells')"
-DARK = "window.jupyterapp.commands.execute('apputils:change-theme', {theme: 'JupyterLab Dark'})"
 CELLS = ["""from resfold_nb import show
 from resfold_nb.analysis import batch_for
 from resfold_nb.show.live import live_training

@@ -9,7 +9,7 @@ import nbformat
 import numpy as np
 import papermill
 import pytest
-from browser.checking import CAMERAS, check_page, pixels_of
+from browser.checking import CAMERAS, DARK, RUN_ALL, check_page, pixels_of
 from browser.watching import Watch
 
 from resfold_nb.show import export_html
@@ -33,8 +33,6 @@ LONG = """walk = np.cumsum(np.random.default_rng(1).normal(size=(50, 200, 3)), a
 show.player({"long": walk}, alt="A long chain.", height=340)"""
 MANY = """from ipywidgets import VBox
 VBox([show.player({str(i): one}, alt="One of many.", height=120) for i in range(7)])"""
-RUN_ALL = "window.jupyterapp.commands.execute('notebook:run-all-cells')"
-DARK = "window.jupyterapp.commands.execute('apputils:change-theme', {theme: 'JupyterLab Dark'})"
 MEASURE = """async (k) => {
   const box = document.querySelectorAll('.resfold-stage')[k];
   const slider = document.querySelectorAll('.resfold-scrubber input[type=range]')[2];

@@ -2,34 +2,20 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
+from browser.checking import DARK, RUN_ALL, coloured, pixels_of
 from browser.watching import Watch
-from PIL import Image
 
 from resfold_nb.show import export_html
 
 pytestmark = pytest.mark.xdist_group("browser")
-RUN_ALL = "window.jupyterapp.commands.execute('notebook:run-all-cells')"
-DARK = "window.jupyterapp.commands.execute('apputils:change-theme', {theme: 'JupyterLab Dark'})"
 SESSION_IDLE = ("window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.status"
                 " === 'idle'")
 STEPS = 12
-
-
-def coloured(locator: object) -> float:
-    """Share of an element's pixels that are neither white, grey nor black."""
-    pixels = pixels_of(locator).astype(int)
-    return float((pixels.max(axis=2) - pixels.min(axis=2) > 40).mean())
-
-
-def pixels_of(locator: object) -> np.ndarray:
-    """Screenshot of one element, (height, width, 3)."""
-    return np.asarray(Image.open(io.BytesIO(locator.screenshot())).convert("RGB"))
 
 
 def cameras(page: object) -> list[list[float]]:
@@ -78,7 +64,7 @@ def check_scrubbing(page: object) -> None:
     assert page.locator(".resfold-scrubber output").inner_text() == "t = 20"
     assert slider.get_attribute("aria-valuetext") == "t = 20"
     for i in range(2):
-        changed = np.abs(pixels_of(panes.nth(i)).astype(int) - before[i]).max(axis=2) > 40
+        changed = np.abs(pixels_of(panes.nth(i)) - before[i]).max(axis=2) > 40
         assert changed.mean() > 0.005, f"pane {i} did not move"
     assert np.allclose(cameras(page), camera)
 
