@@ -59,6 +59,14 @@ def test_masked_superposition_agrees_with_weighted_roma(dtype: torch.dtype) -> N
 
 
 @PRECISIONS
+def test_weighted_superposition_agrees_with_roma(dtype: torch.dtype) -> None:
+    x, y = cloud(5, 20, dtype=dtype), cloud(5, 20, dtype=dtype, seed=1)
+    weights = cloud(5, 20, dtype=dtype, seed=2).square().sum(-1)
+    expected = reference(x, y, weights)
+    torch.testing.assert_close(superpose(x, y, weights), expected, atol=TOLERANCE[dtype], rtol=0)
+
+
+@PRECISIONS
 def test_rmsd_ignores_rotation_and_translation(dtype: torch.dtype) -> None:
     x = make_batch(load("1R69_A")).to(dtype=dtype)
     points = x.angstrom(x.x0)

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from resfold_nb.data import Structure, rmsd
+from resfold_nb.data import Structure, rmsd, superpose
 
 CONTACT, SEPARATION = 8.0, 6
 SHORTEST_TM = 19
@@ -112,14 +112,16 @@ def tm_superposition(predicted: np.ndarray, truth: np.ndarray, length: int | Non
     length = len(truth) if length is None else length
     if length < SHORTEST_TM:
         raise ValueError(f"a TM-score needs {SHORTEST_TM} residues or more, this has {length}")
-    x, y = np.asarray(predicted, dtype=float), np.asarray(truth, dtype=float)
-    d0, weights = 1.24 * (length - 15) ** (1 / 3) - 1.8, _pieces(len(y))
+    weights = torch.as_tensor(_pieces(len(truth)))
+    x, y = (torch.as_tensor(np.asarray(p), dtype=torch.float64).expand(len(weights), -1, -1)
+            for p in (predicted, truth))
+    d0 = 1.24 * (length - 15) ** (1 / 3) - 1.8
     for width in WIDTHS:
-        moved = _fit(x, y, weights)
-        squared = np.einsum("sia,sia->si", moved - y, moved - y)
-        weights = 1 / (1 + squared / (width * d0) ** 2) ** 2
+        moved = superpose(x, y, weights)
+        squared = (moved - y).square().sum(-1)
+        weights = (1 + squared / (width * d0) ** 2) ** -2
     scores = (1 / (1 + squared / d0**2)).sum(1) / length
-    return Superposition(float(scores.max()), moved[scores.argmax()])
+    return Superposition(float(scores.max()), moved[scores.argmax()].numpy())
 
 
 def _pieces(length: int) -> np.ndarray:
@@ -130,19 +132,6 @@ def _pieces(length: int) -> np.ndarray:
             rows.append(np.zeros(length))
             rows[-1][start : start + size] = 1
     return np.stack(rows)
-
-
-def _fit(moving: np.ndarray, fixed: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """(fits, L, 3): points (L, 3) moved onto others for each row of weights (fits, L).
-
-    As `data.superpose` (Kabsch 1976), whose mask gives weights of 0 and 1 alone.
-    """
-    share = weights / weights.sum(1, keepdims=True)
-    here, there = share @ moving, share @ fixed
-    pairs = (moving[:, :, None] * fixed[:, None, :]).reshape(-1, 9)
-    u, _, vt = np.linalg.svd((share @ pairs).reshape(-1, 3, 3) - here[:, :, None] * there[:, None])
-    u[..., 2] *= np.sign(np.linalg.det(u @ vt))[:, None]  # a rotation, never a reflection
-    return (moving - here[:, None]) @ (u @ vt) + there[:, None]
 
 
 def _distances(points: np.ndarray) -> np.ndarray:

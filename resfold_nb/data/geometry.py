@@ -39,7 +39,7 @@ def superpose(moving: Tensor, fixed: Tensor, mask: Tensor | None = None) -> Tens
     Parameters
     ----------
     moving, fixed : (..., L, 3)
-    mask : (..., L) bool, the points that are fitted; all by default.
+    mask : (..., L) bool, the points that are fitted, or their weights; all alike by default.
 
     Returns
     -------
