@@ -111,6 +111,15 @@ def test_superposed_predictions_lie_on_the_truth() -> None:
     assert off(turned) < off(plain)
 
 
+def test_a_form_keeps_its_colour_beside_another_model_of_a_form() -> None:
+    pair = models("residual", "x0")
+    three = {"broken": pair["residual"], "A": pair["x0"], "A + E": pair["x0"]}
+    made = show.denoising(three, BATCH, alt=ALT).scrubber.panes[-1]
+    colours = [trace["line"]["color"] for trace in made.figure["data"][:3]]
+    assert colours[:2] == [show.PALETTE["residual"], show.PALETTE["x0"]]
+    assert len(set(colours)) == 3
+
+
 def test_too_few_or_many_models_are_refused() -> None:
     with pytest.raises(ValueError, match="1 to 3 models"):
         show.denoising({}, BATCH, alt=ALT)

@@ -438,7 +438,7 @@ goal("block in one function, against the cells above",
 wanted = list(dict.fromkeys(["projected", "block 1", f"block {layers}", "last norm"]))
 for name, steps in through.items():
     draw_similarity({k: steps[k] for k in wanted},
-                    f"Who resembles whom on the way through the trunk ({protein.id}, {name})",
+                    f"Who resembles whom in the trunk ({protein.id}, {name})",
                     f"Cosine similarity between residues after the projection, the first and the last "
                     f"block and the last norm, {name}, at t = 25.")
 

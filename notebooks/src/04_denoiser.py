@@ -303,7 +303,7 @@ show.table([{"after": n, "shape": tuple(x.shape)} for n, x in through["untrained
 wanted = list(dict.fromkeys(["points + trunk", "block 1", f"block {blocks}", "last norm"]))
 for name, steps in through.items():
     draw({n: similarity(steps[n][0]) for n in wanted},
-         f"Who resembles whom on the way through the denoiser ({protein.id}, {name})",
+         f"Who resembles whom in the denoiser ({protein.id}, {name})",
          f"Cosine similarity between residues' tokens after four steps of the denoiser, {name}, at "
          "t = 25.", x="residue, from 0", value="cosine", height=420)
 

@@ -191,7 +191,6 @@ show.gradient_scope(show.Scope.joined(seen), batch, title="Gradient over the wei
 # rotate; move the slider with the arrow keys.
 
 # %%
-samples = analysis.sample(model, batch, copies=4, x0_clamp=recipe.x0_clamp)
 show.sampling({"broken residual": model}, batch,
               alt="Sampling with the broken residual, from noise to structure, one frame a network "
                   "call, the true centroids in grey; below, the error of the prediction.")

@@ -361,10 +361,10 @@ for i, when in enumerate(evidence.ENDS, start=1):
 # %%
 for i in range(1, 5):
     fig.add_vline(1, line=dict(color=show.PALETTE["ink"], dash="dot", width=1), row=1, col=i)
-fig.update_xaxes(type="log", title="factor on the error", exponentformat="none", dtick=1,
+fig.update_xaxes(type="log", title="factor", exponentformat="none", dtick=1,
                  range=[-1.4, 1.2], tickformat="~g")
 fig.update_yaxes(tickvals=[0, 1, 2], ticktext=NAMES)
-fig.update_layout(title="Main effects and interaction, 95 % intervals", height=440,
+fig.update_layout(title="Main effects and interaction: factor on the error, 95 % intervals", height=440,
                   legend=dict(orientation="h", y=-0.3))
 show.figure(fig, "Factors on the error of dropping the skip, dropping the scale, and their interaction, at t = 1, "
                  "25, 49 and sampled, in three recipes; left of the dotted line is better. Recorded, two "
@@ -406,7 +406,7 @@ def cell_text(m, when):
 grids = {when: [[medians(b, d, when) for b in plans.BUDGETS] for d in plans.DEPTHS] for when in REPORTED}
 
 # %%
-SHORT = [f"{steps:,} × {levels}" for steps, levels in plans.BUDGETS.values()]
+SHORT = [f"{steps:,}<br>× {levels}" for steps, levels in plans.BUDGETS.values()]
 ratios = {evidence.say(when): [[np.nan if m is None else np.log2(m["residual"] / m["x0"]) for m in row]
                                for row in grid] for when, grid in grids.items()}
 known = bool(np.isfinite(list(ratios.values())).any())

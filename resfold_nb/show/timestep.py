@@ -148,11 +148,15 @@ def _draw(batch: Batch, seed: int) -> tuple[Tensor, Tensor, float]:
 
 
 def _colours(models: Mapping[str, Predictor]) -> dict[str, str]:
-    """Each form's own colour; where two models share a form, one of the series."""
-    forms = [m.form.name for m in models.values()]
-    if len(set(forms)) == len(forms) and all(f in PALETTE for f in forms):
-        return {name: PALETTE[form] for name, form in zip(models, forms, strict=True)}
-    return dict(zip(models, SERIES, strict=False))
+    """A form's own colour for the first model that has it; for others one that is left over."""
+    found: dict[str, str] = {}
+    for name, model in models.items():
+        own = PALETTE.get(model.form.name)
+        if own is not None and own not in found.values():
+            found[name] = own
+    left = [colour for colour in SERIES[::-1] if colour not in found.values()]
+    found |= {name: left.pop() for name in models if name not in found}
+    return {name: found[name] for name in models}
 
 
 def _require_alike(models: Mapping[str, Predictor], most: int) -> None:
