@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import sys
 
-NAMES = ("training", "sampling", "speedrun", "six_forms", "growth", "limit", "imports")
+NAMES = ("training", "sampling", "speedrun", "six_forms", "growth", "limit", "imports", "calls", "views", "walls")
 
 
 def main(names: list[str]) -> int:

@@ -1,6 +1,4 @@
-"""How much slower live training is than the bare loop, in a real kernel. Run by hand:
-
-    OMP_NUM_THREADS=1 python tests/benchmarks/live_overhead.py
+"""How much slower live training is than the bare loop, in a real kernel; `views` records it.
 
 A kernel trains plainly and live in turn, several times, without measurements. The messages
 to a browser are made and sent, but no browser reads them.
@@ -8,12 +6,15 @@ to a browser are made and sent, but no browser reads them.
 
 from __future__ import annotations
 
+import json
+from typing import Any
+
 from jupyter_client.manager import start_new_kernel
 
 REPEATS, STEPS = 7, 200
 
 CODE = f"""
-import gc, statistics, time
+import gc, json, time
 from resfold_nb import show
 from resfold_nb.analysis import batch_for
 from resfold_nb.show.live import live_training
@@ -37,33 +38,33 @@ def plain_round(recipe, batch):
         pass
     return time.perf_counter() - wall, time.process_time() - processor
 
+found = {{}}
 for name, recipe in (("4 noise levels", well_fed().but(steps={STEPS}, noise_levels=4)),
                      ("well fed", well_fed().but(steps={STEPS // 2}))):
-    batch, ratios = batch_for(recipe, "1R69_A"), []
+    batch, found[name] = batch_for(recipe, "1R69_A"), []
     plain_round(recipe, batch)
     for turn in range({REPEATS}):
         if turn % 2:  # neither comes first every time
             live, plain = await live_round(recipe, batch), plain_round(recipe, batch)
         else:
             plain, live = plain_round(recipe, batch), await live_round(recipe, batch)
-        ratios.append([x / y for x, y in zip(live, plain)])
-        print(f"{{name}}: {{1e3 * plain[0] / recipe.steps:.1f}} ms a step, live / plain "
-              f"{{ratios[-1][0]:.3f}} by the clock, {{ratios[-1][1]:.3f}} in processor time")
-    clock, processor = (statistics.median(column) for column in zip(*ratios))
-    print(f"{{name}}: median {{clock:.3f}} by the clock, {{processor:.3f}} in processor time",
-          flush=True)
+        found[name].append([x / y for x, y in zip(live, plain)])
+print(json.dumps(found), flush=True)
 """
 
 
-def main() -> None:
-    """Start a kernel, run the comparison in it and print what it prints."""
+def overheads() -> dict[str, list[tuple[float, float]]]:
+    """Recipe -> live / plain of each repeat, by the clock and in processor time."""
     manager, client = start_new_kernel()
+    said: list[dict[str, Any]] = []
     try:
-        client.execute_interactive(CODE, allow_stdin=False, timeout=900)
+        reply = client.execute_interactive(CODE, allow_stdin=False, timeout=900, output_hook=said.append)
     finally:
         client.stop_channels()
         manager.shutdown_kernel(now=True)
-
-
-if __name__ == "__main__":
-    main()
+    if reply["content"]["status"] != "ok":
+        raise RuntimeError("\n".join(reply["content"]["traceback"]))
+    printed = "".join(message["content"]["text"] for message in said
+                      if message["msg_type"] == "stream" and message["content"]["name"] == "stdout")
+    return {name: [tuple(pair) for pair in pairs]
+            for name, pairs in json.loads(printed.splitlines()[-1]).items()}
