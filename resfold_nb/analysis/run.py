@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -17,7 +18,9 @@ from resfold_nb.analysis.measure import (
 )
 from resfold_nb.data import Batch
 from resfold_nb.model import Predictor
-from resfold_nb.training import Recipe, State, train
+from resfold_nb.training import Member, Recipe, State, train, train_together
+
+T = TypeVar("T")
 
 Progress = Callable[[Iterable[State], int], Iterable[State]]
 """Wraps the loop to show progress: (states, how many) -> states."""
@@ -99,6 +102,28 @@ def run(recipe: Recipe, batch: Batch, seed: int = 0, *, device: torch.device | s
     return result
 
 
+def run_together(recipe: Recipe, members: Sequence[Member], batch: Batch, *,
+                 device: torch.device | str, marks: Iterable[int], draws: int = 2, copies: int = 4
+                 ) -> list[Run]:
+    """As `run` for each member, trained side by side; each has an equal share of the seconds.
+
+    Raises ValueError for a recipe that `can_train_together` refuses.
+    """
+    wanted, losses, seconds = set(marks) | {recipe.steps}, [], 0.0
+    runs: list[Run] = []
+    for now, spent in _timed(train_together(recipe, members, batch, device)):
+        seconds += spent
+        losses.append(now.losses)
+        for i, member in enumerate(members if now.step in wanted else ()):
+            state = State(now.step, now.losses[i], now.predictor(i))
+            if len(runs) < len(members):
+                runs.append(Run(recipe.but(form=member.form), member.seed, state.predictor))
+            runs[i].marks.append(measure(recipe, state, batch, draws, copies))
+    for one, column in zip(runs, torch.stack(losses, dim=1).tolist(), strict=True):
+        one.losses, one.train_seconds = column, seconds / len(runs)
+    return runs
+
+
 def measure(recipe: Recipe, state: State, batch: Batch, draws: int = 2, copies: int = 4) -> Mark:
     """Error by timestep and of samples at one state of a run."""
     samples = sample(state.predictor, batch, copies=copies, x0_clamp=recipe.x0_clamp)
@@ -107,7 +132,7 @@ def measure(recipe: Recipe, state: State, batch: Batch, draws: int = 2, copies: 
     return Mark(state.step, errors, float(plain.mean()), float(superposed.mean()))
 
 
-def _timed(states: Iterable[State]) -> Iterator[tuple[State, float]]:
+def _timed(states: Iterable[T]) -> Iterator[tuple[T, float]]:
     """Each state with the seconds it took to come, the time between states left out."""
     iterator, start = iter(states), time.perf_counter()
     for state in iterator:

@@ -18,17 +18,19 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, wait
 from contextlib import closing
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import torch
 
-from resfold_nb.analysis.cost import training_cost
+from resfold_nb.analysis.cost import Cost, training_cost
+from resfold_nb.analysis.groups import InGroups, looks
 from resfold_nb.analysis.lanes import Lane, cluster_lane, in_process_lane, local_lanes
 from resfold_nb.analysis.measure import sample
 from resfold_nb.analysis.plans import STUDIES, Cell
 from resfold_nb.analysis.price import Price, price
 from resfold_nb.analysis.quantities import quantities
-from resfold_nb.analysis.run import Run, marks_for, run
+from resfold_nb.analysis.run import Run, run
 from resfold_nb.analysis.settings import batch_for, held_out_batch
 from resfold_nb.analysis.store import Result, Store
 from resfold_nb.analysis.study_tables import (
@@ -39,7 +41,7 @@ from resfold_nb.analysis.study_tables import (
     write_tables,
 )
 from resfold_nb.data import Batch
-from resfold_nb.training import best_device
+from resfold_nb.training import Recipe, best_device
 from resfold_nb.training.recipes import PROFILES
 
 TRIES = 2  # of a run whose worker was killed
@@ -175,17 +177,26 @@ def run_cell(cell: Cell, device: str = "cpu", threads: int | None = None) -> Res
     if threads is not None:
         torch.set_num_threads(threads)
     batch = batch_for(cell.recipe, cell.protein)
-    single = len(batch) == 1
-    draws, copies = (2, 4) if single else (1, 1)  # of each protein
-    marks = marks_for(cell.recipe.steps, cell.marks if single else 8) if cell.marks else ()
-    finished = run(cell.recipe, batch, cell.seed, device=device, draws=draws, copies=copies,
-                   marks=marks)
-    result = {"about": about(cell, finished, device, training_cost(cell.recipe, batch)),
+    finished = run(cell.recipe, batch, cell.seed, device=device, **looks(cell, batch))
+    return result_of(cell, finished, device)
+
+
+def result_of(cell: Cell, finished: Run, device: str) -> Result:
+    """What is kept of a run, with what is measured at its end."""
+    batch = batch_for(cell.recipe, cell.protein)
+    cost = _cost(cell.recipe.but(form="x0", name=""), cell.protein)
+    result = {"about": about(cell, finished, device, cost),
               "recipe": cell.recipe.as_dict(), "rows": list(error_rows(finished)),
-              "quantities": quantities(finished, batch, copies, cell.measured)}
+              "quantities": quantities(finished, batch, looks(cell, batch)["copies"], cell.measured)}
     if cell.measured == "structures":
         result["samples"] = sampled_structures(finished, batch)
     return result
+
+
+@lru_cache(maxsize=32)
+def _cost(recipe: Recipe, protein: str) -> Cost:
+    """Counted once for all seeds and forms, which cost the same."""
+    return training_cost(recipe, batch_for(recipe, protein))
 
 
 def sampled_structures(finished: Run, batch: Batch) -> dict[str, list[int]]:
@@ -240,8 +251,9 @@ def _go(options: argparse.Namespace, cells: Sequence[Cell], store: Store, lanes:
         planned = price(todo, device)
         if todo:
             print(f"to do: {planned.sentence(at_once)}", flush=True)
+        work = InGroups(todo, run_cell, result_of) if device.startswith("cuda") else run_cell
         with closing(conduct(todo, store, lanes, device=device, minutes=options.minutes,
-                             threads=1 if device == "cpu" else None,
+                             threads=1 if device == "cpu" else None, work=work,
                              weights=planned.seconds)) as outcomes:
             _show(outcomes, planned)
     except KeyboardInterrupt:

@@ -10,6 +10,7 @@ from resfold_nb.model.network import (
     count_parameters,
 )
 from resfold_nb.model.predictor import Predictor
+from resfold_nb.model.replay import Replay
 
-__all__ = ["AtomSize", "Denoiser", "Features", "NetworkSize", "Predictor", "ResFold", "Trunk",
-           "count_parameters"]
+__all__ = ["AtomSize", "Denoiser", "Features", "NetworkSize", "Predictor", "Replay", "ResFold",
+           "Trunk", "count_parameters"]

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from resfold_nb.diffusion import Denoise, Parameterisation, Schedule
 from resfold_nb.model.network import Features, ResFold
+from resfold_nb.model.replay import Replay
 
 
 class Predictor(nn.Module):
@@ -57,4 +58,11 @@ class Predictor(nn.Module):
         reusable = not self.network.size.trunk_sees_points
         with torch.no_grad():
             tokens = self.network.trunk_tokens(features) if reusable else None
-        return lambda x_t, t: self(x_t, t, features, tokens, None if told is None else told(t))
+        call = lambda x_t, t, given: self(x_t, t, features, tokens, given)
+        replay = Replay(call, self.a.device)
+
+        def denoise(x_t: Tensor, t: Tensor) -> Tensor:
+            given = t if told is None else told(t)
+            return (call if torch.is_grad_enabled() else replay)(x_t, t, given)
+
+        return denoise

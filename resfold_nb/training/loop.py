@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor, nn
 
 from resfold_nb.data import Batch, random_rotations
 from resfold_nb.diffusion import get_form, get_schedule
-from resfold_nb.model import Features, Predictor, ResFold
+from resfold_nb.model import Features, Predictor, Replay, ResFold
 from resfold_nb.training.losses import Draw, training_loss, x0_loss
 from resfold_nb.training.recipe import Recipe
 from resfold_nb.training.rollout import roll_out
@@ -65,31 +66,47 @@ def train(recipe: Recipe, batch: Batch, seed: int = 0,
     parts = parts_of(batch.to(device), recipe.proteins)
     generator = torch.Generator(device).manual_seed(seed + 1_000_003)
     dice = random.Random(seed)  # rollout lengths, drawn where no device has to wait for them
-    optimiser = _optimiser(recipe, predictor)
-    plan = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: learning_rate(recipe, step))
-    loss = torch.full((), math.nan, device=device)
-    yield State(0, loss, predictor)
+    optimiser = optimiser_for(recipe, predictor.parameters(), device)
+    yield State(0, torch.full((), math.nan, device=device), predictor)
+    works: dict[tuple[int, int | None, int], Replay] = {}
     order: list[int] = []
     for step in range(1, recipe.steps + 1):
         predictor.train()
         if not order:
             order = dice.sample(range(len(parts)), len(parts)) if len(parts) > 1 else [0]
-        batch, features = parts[order.pop()]
-        drawn = draw(recipe, batch, features, generator, step)
+        part, calls = order.pop(), None
         if recipe.rollout is not None and recipe.rollout.falls_on(step):
             calls = recipe.rollout.length(dice)
-            loss = _rollout_loss(recipe, predictor, drawn, features, generator, calls)
-        else:
-            loss = training_loss(recipe, predictor, drawn, features)
-        optimiser.zero_grad(set_to_none=True)
-        loss.backward()
-        if recipe.clip is not None:
-            nn.utils.clip_grad_norm_(predictor.parameters(), recipe.clip)
-        optimiser.step()
-        plan.step()
+        kind = part, calls, timesteps_at(recipe, step)  # steps of a kind launch the same kernels
+        if kind not in works:
+            work = partial(_step, recipe, predictor, optimiser, *parts[part], generator, step, calls)
+            works[kind] = Replay(work, device if can_replay(recipe) else "cpu", [generator])
+        set_rate(optimiser, recipe.learning_rate * learning_rate(recipe, step - 1))
+        loss = works[kind]()
         if step == recipe.steps:  # only here: each look at the loss makes a GPU wait
-            _require_finite(recipe, seed, loss.detach())
-        yield State(step, loss.detach(), predictor)
+            _require_finite(recipe, seed, loss)
+        yield State(step, loss, predictor)
+
+
+def _step(recipe: Recipe, predictor: Predictor, optimiser: torch.optim.Optimizer, batch: Batch,
+          features: Features, generator: torch.Generator, step: int, calls: int | None) -> Tensor:
+    """One optimiser step on one part of the batch; the loss, detached."""
+    drawn = draw(recipe, batch, features, generator, step)
+    if calls is None:
+        loss = training_loss(recipe, predictor, drawn, features)
+    else:
+        loss = _rollout_loss(recipe, predictor, drawn, features, generator, calls)
+    optimiser.zero_grad(set_to_none=True)
+    loss.backward()
+    if recipe.clip is not None:
+        nn.utils.clip_grad_norm_(predictor.parameters(), recipe.clip)
+    optimiser.step()
+    return loss.detach()
+
+
+def can_replay(recipe: Recipe) -> bool:
+    """Whether a GPU can repeat a step alone: torch's SVD, which superposes, asks the host."""
+    return not recipe.superposed
 
 
 def parts_of(batch: Batch, proteins: int | None) -> list[tuple[Batch, Features]]:
@@ -107,9 +124,7 @@ def draw(recipe: Recipe, batch: Batch, features: Features, generator: torch.Gene
 
     `step` is what a curriculum goes by; without it the whole range of t is drawn from.
     """
-    n, first, end = recipe.noise_levels, recipe.first_timestep, recipe.size.timesteps
-    if recipe.curriculum is not None and step is not None:
-        end = recipe.curriculum.timesteps(step, recipe.steps, first, end)
+    n, first, end = recipe.noise_levels, recipe.first_timestep, timesteps_at(recipe, step)
     x0 = batch.x0.repeat_interleave(n, 0)
     t = torch.randint(first, end, (len(x0),), generator=generator, device=x0.device)
     eps = torch.randn(x0.shape, generator=generator, device=x0.device, dtype=x0.dtype)
@@ -117,6 +132,14 @@ def draw(recipe: Recipe, batch: Batch, features: Features, generator: torch.Gene
         x0 = x0 @ random_rotations(len(x0), generator, x0)
     mask = None if features.mask is None else batch.point_mask.repeat_interleave(n, 0)
     return Draw(x0, eps, t, mask)
+
+
+def timesteps_at(recipe: Recipe, step: int | None) -> int:
+    """One above the largest t that a step may draw; None stands for no curriculum."""
+    if recipe.curriculum is None or step is None:
+        return recipe.size.timesteps
+    return recipe.curriculum.timesteps(step, recipe.steps, recipe.first_timestep,
+                                       recipe.size.timesteps)
 
 
 def _rollout_loss(recipe: Recipe, predictor: Predictor, drawn: Draw, features: Features,
@@ -148,9 +171,19 @@ def _require_finite(recipe: Recipe, seed: int, loss: Tensor) -> None:
         )
 
 
-def _optimiser(recipe: Recipe, predictor: Predictor) -> torch.optim.Optimizer:
-    device = next(predictor.parameters()).device.type
-    return torch.optim.AdamW(
-        predictor.parameters(), lr=recipe.learning_rate, weight_decay=recipe.weight_decay,
-        fused=device in ("cpu", "cuda"),
-    )
+def optimiser_for(recipe: Recipe, parameters: Iterable[Tensor], device: torch.device | str
+                  ) -> torch.optim.Optimizer:
+    """The recipe's AdamW. On a GPU the rate is a number there, so that a replayed step reads it."""
+    kind = torch.device(device).type
+    rate = torch.tensor(recipe.learning_rate, device=device) if kind == "cuda" else recipe.learning_rate
+    return torch.optim.AdamW(parameters, lr=rate, weight_decay=recipe.weight_decay,
+                             fused=kind in ("cpu", "cuda"), capturable=kind == "cuda")
+
+
+def set_rate(optimiser: torch.optim.Optimizer, rate: float) -> None:
+    """Give the next step its learning rate, without waiting for the device."""
+    for group in optimiser.param_groups:
+        if isinstance(group["lr"], Tensor):
+            group["lr"].fill_(rate)
+        else:
+            group["lr"] = rate

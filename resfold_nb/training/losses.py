@@ -9,6 +9,7 @@ from torch import Tensor
 
 from resfold_nb.data import superpose
 from resfold_nb.model import Features, Predictor
+from resfold_nb.training.precision import matrix_products
 from resfold_nb.training.recipe import Recipe
 
 
@@ -25,7 +26,8 @@ def training_loss(recipe: Recipe, predictor: Predictor, draw: Draw, features: Fe
     """The recipe's loss, a scalar, averaged over noise levels, points and axes."""
     a, s = predictor.amplitudes(draw.t)
     x_t = a * draw.x0 + s * draw.eps
-    f = predictor.raw(x_t, draw.t, features)
+    with matrix_products(recipe.precision, x_t.device):
+        f = predictor.raw(x_t, draw.t, features)
     if recipe.loss_space == "F":
         target = predictor.form.target(draw.x0, draw.eps, a, s)
         return mean_squared_error(f, target, draw.mask)

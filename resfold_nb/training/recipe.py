@@ -11,10 +11,11 @@ from typing import Any
 from resfold_nb.diffusion import get_form, get_schedule
 from resfold_nb.model import AtomSize, NetworkSize
 from resfold_nb.training.curriculum import Curriculum
+from resfold_nb.training.precision import PRECISIONS
 from resfold_nb.training.rollout import Rollout
 
 ADDED = ("rollout", "curriculum", "rotate", "denoiser_sees_points", "time_embedding", "atoms",
-         "scale", "proteins")
+         "scale", "proteins", "precision")
 """Fields younger than the first recorded studies: they count in the hash when they are used."""
 
 
@@ -46,6 +47,8 @@ class Recipe:
         many by that of the training set), "training set", or a number of Å.
     proteins : of a large set, how many a step trains on; those of similar length go together.
         None for all of them in every step.
+    precision : of the network's matrix products in training: "fp32", "tf32" (on a GPU alone; else
+        as fp32) or "bf16". Weights, loss and optimiser are fp32 always, and so are measurements.
     """
 
     name: str
@@ -69,6 +72,7 @@ class Recipe:
     rotate: bool = False
     scale: float | str = "own"
     proteins: int | None = None
+    precision: str = "fp32"
 
     def __post_init__(self) -> None:
         """Refuse recipes that cannot run; ValueError names the field, the value and the remedy."""
@@ -88,6 +92,9 @@ class Recipe:
         if isinstance(self.scale, str) and self.scale not in ("own", "training set"):
             raise ValueError(f"recipe {self.name!r}: scale is {self.scale!r}; use 'own', "
                              "'training set' or a number of Å")
+        if self.precision not in PRECISIONS:
+            raise ValueError(f"recipe {self.name!r}: precision is {self.precision!r}; use one of "
+                             f"{', '.join(PRECISIONS)}")
         if self.loss_space not in ("x0", "F"):
             raise ValueError(f"recipe {self.name!r}: loss_space is 'x0' or 'F'")
         if self.loss_space == "F" and (self.superposed or self.pair_distance):

@@ -18,6 +18,7 @@ from torch.utils.checkpoint import checkpoint
 
 from resfold_nb.diffusion import ddpm_step
 from resfold_nb.model import Features, Predictor
+from resfold_nb.training.precision import matrix_products
 
 if TYPE_CHECKING:
     from resfold_nb.training.recipe import Recipe
@@ -72,21 +73,24 @@ def roll_out(recipe: Recipe, predictor: Predictor, features: Features, start: Te
     """
     plan, x = recipe.rollout, start
     network, alpha_bar = predictor.network, predictor.a.square()
-    tokens = None if network.size.trunk_sees_points else network.trunk_tokens(features)
+    with matrix_products(recipe.precision, start.device):
+        tokens = None if network.size.trunk_sees_points else network.trunk_tokens(features)
     first = predictor.schedule.timesteps - 1
     last = first - calls + 1
     for t in range(first, last, -1):
         with torch.set_grad_enabled(plan.through):
-            x0_pred = _call(predictor, x, t, features, tokens, plan.checkpoint)
+            x0_pred = _call(recipe, predictor, x, t, features, tokens)
             if recipe.x0_clamp is not None:
                 x0_pred = x0_pred.clamp(-recipe.x0_clamp, recipe.x0_clamp)
             x = ddpm_step(x, x0_pred, draw_noise(), alpha_bar[t], alpha_bar[t - 1])
-    return _call(predictor, x, last, features, tokens, plan.checkpoint)
+    return _call(recipe, predictor, x, last, features, tokens)
 
 
-def _call(predictor: Predictor, x: Tensor, t: int, features: Features, tokens: Tensor | None,
-          forget: bool) -> Tensor:
+def _call(recipe: Recipe, predictor: Predictor, x: Tensor, t: int, features: Features,
+          tokens: Tensor | None) -> Tensor:
     ts = torch.full((len(x),), t, device=x.device)
-    if forget:
-        return checkpoint(predictor, x, ts, features, tokens, use_reentrant=False)
-    return predictor(x, ts, features, tokens)
+    with matrix_products(recipe.precision, x.device):
+        if recipe.rollout.checkpoint:  # nothing in the network draws random numbers
+            return checkpoint(predictor, x, ts, features, tokens, use_reentrant=False,
+                              preserve_rng_state=False)
+        return predictor(x, ts, features, tokens)

@@ -69,6 +69,8 @@ class PlainModel(nn.Module):
     def __init__(self, size: NetworkSize, form: Parameterisation, schedule: Schedule) -> None:
         super().__init__()
         self.form, self.schedule = form, schedule
+        for name in ("a", "s"):
+            self.register_buffer(name, getattr(schedule, name).float(), persistent=False)
         self.trunk = PlainTrunk(size)
         self.time = nn.Embedding(size.timesteps, size.width)
         self.points = nn.Linear(3, size.width)
@@ -83,13 +85,13 @@ class PlainModel(nn.Module):
         for block in self.blocks:
             tokens = block(tokens, c)
         f = self.head(self.norm(tokens))
-        a, s = (v[t].to(x_t).view(-1, 1, 1) for v in (self.schedule.a, self.schedule.s))
+        a, s = (v[t].view(-1, 1, 1) for v in (self.a, self.s))
         return self.form.x0(x_t, f, a, s)
 
 
 def plain_like(ours: Predictor) -> PlainModel:
     """The plain model with our weights, in our precision."""
-    plain = PlainModel(ours.network.size, ours.form, ours.schedule).to(ours.a.dtype)
+    plain = PlainModel(ours.network.size, ours.form, ours.schedule).to(ours.a)
     trunk, denoiser = ours.network.trunk, ours.network.denoiser
     for name in ("residue", "chain", "project", "points"):
         if getattr(trunk, name) is not None:
@@ -127,8 +129,9 @@ def plain_training(model: PlainModel, recipe: Recipe, batch: Batch, seed: int = 
     x0 = batch.x0.repeat_interleave(recipe.noise_levels, 0)
     torch.manual_seed(seed)
     while True:
-        t, eps = torch.randint(0, recipe.size.timesteps, (len(x0),)), torch.randn_like(x0)
-        a, s = (v[t].to(x0).view(-1, 1, 1) for v in (model.schedule.a, model.schedule.s))
+        t = torch.randint(0, recipe.size.timesteps, (len(x0),), device=x0.device)
+        eps = torch.randn_like(x0)
+        a, s = (v[t].view(-1, 1, 1) for v in (model.a, model.s))
         loss = F.mse_loss(model(a * x0 + s * eps, t, features), x0)
         optimiser.zero_grad()
         loss.backward()
@@ -142,7 +145,7 @@ def plain_sampling(model: PlainModel, batch: Batch, start: Tensor, noise: Tensor
     features, x = Features.of(batch).repeat(len(start)), start
     ab, last = model.schedule.alpha_bar.to(start), model.schedule.timesteps - 1
     for t in range(last, 0, -1):
-        x0_pred = model(x, torch.full((len(x),), t), features)
+        x0_pred = model(x, torch.full((len(x),), t, device=x.device), features)
         alpha = ab[t] / ab[t - 1]
         mean = ab[t - 1].sqrt() * (1 - alpha) * x0_pred + alpha.sqrt() * (1 - ab[t - 1]) * x
         variance = (1 - ab[t - 1]) / (1 - ab[t]) * (1 - alpha)

@@ -1,0 +1,90 @@
+"""Runs of a study trained together on a GPU: those alike but for form and seed."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+
+from resfold_nb.analysis.plans import Cell
+from resfold_nb.analysis.run import Run, marks_for, run_together
+from resfold_nb.analysis.settings import batch_for
+from resfold_nb.analysis.store import Result
+from resfold_nb.data import Batch
+from resfold_nb.training import Member, can_train_together
+
+Finish = Callable[[Cell, Run, str], Result]
+"""(cell, its run, device) -> what is kept of it."""
+
+
+def looks(cell: Cell, batch: Batch) -> dict[str, Any]:
+    """When and with how many draws and copies a cell is measured, as `run` takes them."""
+    single = len(batch) == 1
+    marks = marks_for(cell.recipe.steps, cell.marks if single else 8) if cell.marks else ()
+    return {"draws": 2 if single else 1, "copies": 4 if single else 1, "marks": marks}
+
+
+class InGroups:
+    """Work of a study that does a cell's whole group, and keeps the rest until it is asked for.
+
+    Parameters
+    ----------
+    cells : all that may be asked for.
+    alone : what is done with a cell that has no group, or whose group failed.
+    finish : makes a result of a run.
+    most : cells to a group; by default as many as half the free memory of the GPU holds.
+    """
+
+    def __init__(self, cells: Sequence[Cell], alone: Callable[[Cell, str, int | None], Result],
+                 finish: Finish, most: int | None = None) -> None:
+        self.alone, self.finish, self.most = alone, finish, most
+        self.waiting = list(cells)
+        self.ready: dict[str, Result] = {}
+
+    def __call__(self, cell: Cell, device: str, threads: int | None = None) -> Result:
+        """The cell's result."""
+        if cell.key not in self.ready:
+            group = self._take_group(cell)
+            try:
+                self.ready |= self._together(group, device) if len(group) > 1 else {}
+            except RuntimeError as error:  # the GPU's memory, most likely
+                print(f"{len(group)} runs together failed ({error}); each is done alone", flush=True)
+        if cell.key not in self.ready:  # one that diverged says so alone
+            return self.alone(cell, device, threads)
+        return self.ready.pop(cell.key)
+
+    def _take_group(self, cell: Cell) -> list[Cell]:
+        """The cell and others like it that nobody has asked for, out of those waiting."""
+        batch = batch_for(cell.recipe, cell.protein)
+        if not can_train_together(cell.recipe, batch):
+            return [cell]
+        alike = [c for c in self.waiting if _kind(c) == _kind(cell) and c.key != cell.key]
+        group = [cell, *alike][: self.most or _most(cell, len(batch.x0[0]) * len(batch))]
+        taken = {c.key for c in group}
+        self.waiting = [c for c in self.waiting if c.key not in taken]
+        return group
+
+    def _together(self, group: Sequence[Cell], device: str) -> dict[str, Result]:
+        first = group[0]
+        batch = batch_for(first.recipe, first.protein)
+        members = [Member(c.recipe.form, c.seed) for c in group]
+        runs = run_together(first.recipe, members, batch, device=device, **looks(first, batch))
+        return {c.key: self.finish(c, one, device) for c, one in zip(group, runs, strict=True)
+                if math.isfinite(one.losses[-1])}
+
+
+def _kind(cell: Cell) -> tuple[object, ...]:
+    """What cells of a group have in common."""
+    return cell.recipe.but(form="x0", name=""), cell.protein, cell.marks, cell.measured
+
+
+def _most(cell: Cell, points: int) -> int:
+    """How many runs half of the GPU's free memory holds."""
+    free, _ = torch.cuda.mem_get_info()
+    size = cell.recipe.size
+    layers = size.trunk_layers + size.denoiser_blocks
+    # some 40 numbers a channel are kept of each layer for the backward pass
+    each = 4 * 40 * layers * size.width * points * cell.recipe.noise_levels
+    return max(1, int(free / 2 / each))

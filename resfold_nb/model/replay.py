@@ -1,0 +1,87 @@
+"""Work on a GPU as one launch: a CUDA graph, recorded once and played again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor
+
+Work = Callable[..., Tensor]
+
+
+class Replay:
+    """A function of tensors that a GPU repeats without Python in between.
+
+    A small network asks for hundreds of short kernels, and a GPU that is told of each in turn
+    waits for Python most of the time. Inputs of a new shape are worked on as written the first
+    time, which readies libraries and optimiser; the second time is recorded, and that and every
+    later one is played from the recording. Without CUDA each call runs as written.
+
+    The work must not look at numbers of the device, and may depend on nothing that changes but
+    its inputs, `generators` and tensors that are changed in place.
+
+    Parameters
+    ----------
+    work : (tensors) -> tensor.
+    device : where it runs.
+    generators : which it draws from.
+    """
+
+    def __init__(self, work: Work, device: torch.device | str,
+                 generators: Sequence[torch.Generator] = ()) -> None:
+        self.work, self.generators = work, tuple(generators)
+        self.records = torch.device(device).type == "cuda"
+        self._recordings: dict[tuple[torch.Size, ...], _Recording | None] = {}
+
+    def __call__(self, *inputs: Tensor) -> Tensor:
+        """The function's value; on a GPU not to be differentiated."""
+        if not self.records:
+            return self.work(*inputs)
+        shape = tuple(x.shape for x in inputs)
+        if shape not in self._recordings:
+            self._recordings[shape] = None
+            return _beside(self.work, *inputs)
+        recording = self._recordings[shape]
+        if recording is None:
+            recording = self._recordings[shape] = _Recording(self.work, inputs, self.generators)
+        return recording.play(inputs)
+
+
+class _Recording:
+    """One CUDA graph with the places of its inputs and its output."""
+
+    def __init__(self, work: Work, inputs: Sequence[Tensor],
+                 generators: Sequence[torch.Generator]) -> None:
+        self.inputs = [x.clone() for x in inputs]
+        self.graph = torch.cuda.CUDAGraph()
+        for generator in generators:
+            self.graph.register_generator_state(generator)
+        with torch.cuda.graph(self.graph, stream=_stream()):
+            self.output = work(*self.inputs)
+
+    def play(self, inputs: Sequence[Tensor]) -> Tensor:
+        """The output for new inputs, in memory of its own."""
+        for place, given in zip(self.inputs, inputs, strict=True):
+            place.copy_(given)
+        self.graph.replay()
+        return self.output.clone()
+
+
+_streams: dict[int, torch.cuda.Stream] = {}
+
+
+def _stream() -> torch.cuda.Stream:
+    """The stream that is recorded on; the work before a recording must have run there too."""
+    device = torch.cuda.current_device()
+    return _streams.setdefault(device, torch.cuda.Stream())
+
+
+def _beside(work: Work, *inputs: Tensor) -> Tensor:
+    stream, here = _stream(), torch.cuda.current_stream()
+    stream.wait_stream(here)
+    with torch.cuda.stream(stream):
+        output = work(*inputs)
+    here.wait_stream(stream)
+    output.record_stream(here)
+    return output

@@ -1,0 +1,159 @@
+"""Members trained side by side come out as they do alone."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from resfold_nb import analysis
+from resfold_nb.analysis import groups
+from resfold_nb.analysis.groups import InGroups
+from resfold_nb.analysis.lanes import in_process_lane
+from resfold_nb.analysis.plans import Cell
+from resfold_nb.analysis.run import run, run_together
+from resfold_nb.analysis.store import Store
+from resfold_nb.analysis.study import conduct, result_of, run_cell
+from resfold_nb.data import load, make_batch
+from resfold_nb.diffusion import FORMS
+from resfold_nb.model import AtomSize, NetworkSize
+from resfold_nb.training import (
+    Curriculum,
+    Draw,
+    Member,
+    Recipe,
+    Rollout,
+    build,
+    draw,
+    train,
+    train_together,
+    training_loss,
+)
+from resfold_nb.training.together import Ensemble
+
+TINY = Recipe("tiny", size=NetworkSize(16, 1, 1, 2), steps=8, noise_levels=3, warmup=2)
+BATCH = make_batch(load("1K61_C"))
+PAIR = make_batch([load("1K61_C"), load("1R69_A")])
+MEMBERS = [Member(form, seed) for form in FORMS for seed in (0, 4)]
+
+
+@pytest.mark.parametrize("changes", [
+    {}, {"superposed": True, "pair_distance": 0.1}, {"clip": 0.3},
+    {"loss_space": "F", "first_timestep": 1}, {"curriculum": Curriculum()}, {"rotate": True},
+    {"trunk_sees_points": False, "time_embedding": "log_snr"}, {"precision": "bf16"},
+    {"trunk_sees_points": False, "denoiser_sees_points": False, "time_embedding": "none"},
+], ids=str)
+def test_members_lose_as_much_as_alone(changes: dict[str, Any]) -> None:
+    recipe = TINY.but(**changes)
+    side_by_side = torch.stack([s.losses for s in train_together(recipe, MEMBERS, PAIR)], dim=1)
+    alone = torch.stack([torch.stack([s.loss for s in train(recipe.but(form=m.form), PAIR, m.seed)])
+                         for m in MEMBERS])
+    near = 2e-2 if recipe.precision == "bf16" else 1e-3  # rounding grows as training goes on
+    torch.testing.assert_close(side_by_side, alone, rtol=near, atol=1e-6, equal_nan=True)
+
+
+def test_atoms_too() -> None:
+    recipe, batch = TINY.but(atoms=AtomSize()), make_batch(load("1K61_C"), points="backbone")
+    members = [Member("residual", 0), Member("x0", 1)]
+    *_, last = train_together(recipe, members, batch)
+    for m, loss in zip(members, last.losses, strict=True):
+        *_, alone = train(recipe.but(form=m.form), batch, m.seed)
+        torch.testing.assert_close(loss, alone.loss, rtol=1e-3, atol=1e-6)
+
+
+def test_each_member_gets_its_own_gradient() -> None:
+    """On fresh random inputs, different for each member."""
+    ensemble = Ensemble(TINY, MEMBERS, PAIR, "cpu")
+    generator = torch.Generator().manual_seed(torch.seed() % 2**31)
+    drawn = [draw(TINY, PAIR, ensemble.features, generator) for _ in MEMBERS]
+    stacked = [torch.stack(x) for x in list(zip(*drawn, strict=True))[:3]]
+    ensemble.losses(Draw(*stacked, drawn[0].mask)).sum().backward()
+    for i, (member, one) in enumerate(zip(MEMBERS, drawn, strict=True)):
+        alone = build(TINY.but(form=member.form), member.seed)
+        training_loss(TINY, alone, one, ensemble.features).backward()
+        for name, weight in alone.network.named_parameters():
+            torch.testing.assert_close(ensemble.weights[name].grad[i], weight.grad,
+                                       rtol=1e-3, atol=1e-5)
+
+
+def test_runs_and_measurements_are_those_of_runs_alone() -> None:
+    members = [Member("residual", 0), Member("x0", 1), Member("v", 1)]
+    found = run_together(TINY, members, BATCH, device="cpu", marks=(0, 4))
+    for m, together in zip(members, found, strict=True):
+        alone = run(TINY.but(form=m.form), BATCH, m.seed, marks=(0, 4))
+        assert together.recipe == alone.recipe and together.seed == alone.seed
+        assert [mark.step for mark in together.marks] == [0, 4, 8]
+        for a, b in zip(together.marks, alone.marks, strict=True):
+            assert a.errors.rmse == pytest.approx(b.errors.rmse, rel=1e-3, abs=1e-3)
+            assert a.sampled_rmsd == pytest.approx(b.sampled_rmsd, rel=1e-2)
+        assert together.losses[1:] == pytest.approx(alone.losses[1:], rel=1e-3)
+        shown = analysis.error_by_timestep(together.predictor, BATCH, draws=2).rmse
+        assert shown == pytest.approx(alone.last.errors.rmse, rel=1e-3, abs=1e-3)
+
+
+@pytest.mark.parametrize("recipe", [TINY.but(rollout=Rollout(2)), TINY.but(proteins=1)])
+def test_what_differs_from_seed_to_seed_is_refused(recipe: Recipe) -> None:
+    with pytest.raises(ValueError, match="use train for each run"):
+        next(train_together(recipe, MEMBERS, PAIR))
+    with pytest.raises(ValueError, match="no members"):
+        next(train_together(TINY, [], BATCH))
+
+
+def cells(*forms: str, **changes: Any) -> list[Cell]:
+    return [Cell(TINY.but(form=form, **changes), "1K61_C", seed, "ci", marks=2, measured="none")
+            for seed in (0, 1) for form in forms]
+
+
+def test_a_study_in_groups_keeps_what_a_study_of_single_runs_keeps(tmp_path: Path) -> None:
+    todo = [*cells("residual", "x0"), *cells("v", rollout=Rollout(2))]  # the last have no group
+    store = Store(tmp_path)
+    work = InGroups(todo, run_cell, result_of, most=3)
+    outcomes = list(conduct(todo, store, [in_process_lane()], work=work, threads=None))
+    assert [o.error for o in outcomes] == [None] * 6
+    for cell in todo:
+        kept, alone = store.read(cell), run_cell(cell)
+        assert kept["recipe"] == alone["recipe"]
+        assert {k: v for k, v in kept["about"].items() if k != "seconds"} == {
+            k: v for k, v in alone["about"].items() if k != "seconds"}
+        for row, other in zip(kept["rows"], alone["rows"], strict=True):
+            assert tuple(row[:2]) == tuple(other[:2])
+            assert row[2:] == pytest.approx(other[2:], rel=1e-2, abs=5e-3)
+
+
+def test_a_member_that_diverges_is_the_only_one_that_fails(tmp_path: Path) -> None:
+    todo = cells("x0", "v", learning_rate=1e-3)
+    todo[1] = Cell(todo[1].recipe, todo[1].protein, 7, "ci", marks=2, measured="none")
+
+    def poisoned(cell: Cell, device: str, threads: int | None) -> dict[str, Any]:
+        raise FloatingPointError(f"seed {cell.seed} diverged")
+
+    class Poisoned(InGroups):
+        def _together(self, group: Any, device: str) -> dict[str, Any]:
+            ready = super()._together(group, device)
+            return {k: v for k, v in ready.items() if not k.endswith("-7")}
+
+    store = Store(tmp_path)
+    outcomes = list(conduct(todo, store, [in_process_lane()], threads=None,
+                            work=Poisoned(todo, poisoned, result_of, most=9)))
+    assert [o.error is None for o in outcomes] == [True, False, True, True]
+    assert "diverged" in store.failure(todo[1])
+
+
+def test_a_group_that_does_not_fit_is_done_one_by_one(tmp_path: Path,
+                                                      monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*args: Any, **named: Any) -> None:
+        raise torch.OutOfMemoryError("no room")
+
+    monkeypatch.setattr(groups, "run_together", full)
+    todo = cells("x0")
+    done = list(conduct(todo, Store(tmp_path), [in_process_lane()], threads=None,
+                        work=InGroups(todo, run_cell, result_of, most=9)))
+    assert [o.error for o in done] == [None, None]
+
+
+def test_losses_before_the_first_step_are_not_numbers() -> None:
+    first = next(train_together(TINY, MEMBERS[:2], BATCH))
+    assert first.step == 0 and all(math.isnan(x) for x in first.losses.tolist())
