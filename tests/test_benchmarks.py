@@ -1,10 +1,18 @@
-"""What the benchmarks compare is the same model: equal losses, gradients and samples."""
+"""What the benchmarks compare is the same model: equal losses, gradients and samples; and their rules."""
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from pathlib import Path
+from xml.etree import ElementTree
+
+import numpy as np
 import pytest
 import torch
+from benchmarks import calls, figure, walls
 from benchmarks.plain import plain_like, plain_sampling
+from PIL import Image
 
 from resfold_nb.analysis import sample
 from resfold_nb.analysis.measure import MEASURING_SEED, _noise
@@ -45,3 +53,53 @@ def test_plain_and_ours_draw_the_same_structures() -> None:
     start, *steps = (_noise(BATCH, 2, MEASURING_SEED + i) for i in range(50))
     theirs = plain_sampling(plain_like(ours), BATCH, start, torch.stack(steps))
     assert torch.allclose(sample(ours, BATCH, copies=2).final, theirs, atol=1e-4)
+
+
+def test_calls_are_enough_from_where_the_median_is_within_the_seeds_of_the_most() -> None:
+    flat = {n: np.array([2.0, 2.1, 1.9]) for n in (49, 25, 10, 5, 1)}
+    assert calls.fewest_calls(flat) == 1
+    assert calls.fewest_calls(flat | {1: np.array([2.0, 2.2, 2.3])}) == 5
+    assert calls.fewest_calls({n: x + (n < 49) for n, x in flat.items()}) == 49
+
+
+def test_a_model_that_ignores_the_noise_needs_one_call_and_a_turned_one_all() -> None:
+    ten, turned = ({(one.variant, one.sampler): calls.enough_row(one) for one in calls.recorded(setting)}
+                   for setting in (calls.MANY, calls.TURNED))
+    assert ten["A, blind to x_t and t", "ddpm"]["enough"] == 1
+    assert turned["A", "ddpm"]["enough"] == 49 and not turned["A", "ddpm"]["met"]
+    assert turned["A", "ddpm"]["enough by RMSE"] is None, "no orientation is the right one there"
+
+
+def test_each_variant_is_looked_up_once_and_its_rows_agree_with_what_was_recorded() -> None:
+    names = [name for _, name in calls.planned(calls.MANY)]
+    assert len(names) == len(set(names)) and {"A", "broken", "C", "A + E"} <= set(names)
+    one = next(one for one in calls.recorded(calls.MANY) if one.variant == "A")
+    first, *_, last = calls.error_rows(one)
+    assert (first["calls"], first["RMSD over that of 49 calls"]) == (49, 1.0)
+    assert last["RMSE (Å)"] == np.median(one.rmse[1]) and last["RMSE, highest"] == one.rmse[1].max()
+
+
+def test_seconds_are_added_up_by_test_file(tmp_path: Path) -> None:
+    (tmp_path / "test_it.py").write_text(
+        "import time\n\ndef test_a():\n    time.sleep(0.05)\n\ndef test_b():\n    time.sleep(0.05)\n")
+    report = tmp_path / "report.xml"
+    subprocess.run([sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"--junitxml={report}",
+                    f"--rootdir={tmp_path}", str(tmp_path)], check=True, capture_output=True)
+    (name, seconds), = walls.seconds_by_file(ElementTree.parse(report).iter("testcase")).items()
+    assert name == "test_it" and seconds >= 0.1
+
+
+def test_a_wall_is_judged_only_where_it_has_a_target() -> None:
+    assert walls.row("a", "b", 61.0, 60.0)["met"] is False
+    assert walls.row("a", "b", 59.0, 60.0)["met"] is True
+    assert walls.row("a", "b", 61.0)["met"] is None
+
+
+def test_the_picture_shows_what_is_recorded_today() -> None:
+    """If this fails: `python -m resfold_nb bench figure`."""
+    picture, shown = Image.open(figure.PICTURE), list(figure.rows())
+    assert picture.text[figure.KEY] == figure.digest(shown)
+    assert figure.PICTURE.stat().st_size < 150_000
+    drawn = figure.chart(shown)
+    assert sum(len(trace.error_x.array or ()) for trace in drawn.data) == len(shown)
+    assert len(drawn.layout.shapes) == 1 + sum(row.target is not None for row in shown)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from resfold_nb.analysis import recorded_benchmark
 from resfold_nb.workbook import readme
 
 
@@ -28,3 +29,19 @@ def test_a_lost_marker_is_named(marker: str) -> None:
 def test_without_benchmarks_the_readme_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(readme, "recorded_benchmark", lambda name: [])
     assert list(readme.speed()) == ["Not recorded."]
+
+
+def test_one_recorded_benchmark_is_enough(monkeypatch: pytest.MonkeyPatch) -> None:
+    table = recorded_benchmark("views")
+    monkeypatch.setattr(readme, "recorded_benchmark", lambda name: table if name == "views" else [])
+    head, *rows, machine = readme.speed()
+    assert len(rows) == len(table) and table[0]["processor"] in machine
+
+
+def test_targets_stand_beside_what_was_measured() -> None:
+    """Each judged table says of each of its rows whether the target was met."""
+    said = "\n".join(readme.speed())
+    judged = recorded_benchmark("views")
+    judged += [row for part in ("ci", "tests") for row in recorded_benchmark(f"walls_{part}")[-1:]]
+    met = sum(row["met"] == "True" for row in judged)
+    assert said.count("target met") == met and said.count("target missed") == len(judged) - met

@@ -8,6 +8,9 @@ from resfold_nb.analysis import ledger, recorded_benchmark
 from resfold_nb.workbook.paths import ROOT
 
 README = ROOT / "README.md"
+MACHINE_FROM = ("training", "sampling", "speedrun", "six_forms", "growth", "limit", "views", "walls_laptop",
+                "walls_ci", "walls_tests", "calls_enough")
+"""The table names the machine of the first of these that is recorded."""
 
 
 def updated(text: str) -> str:
@@ -28,15 +31,16 @@ def updated(text: str) -> str:
 
 def speed() -> Iterator[str]:
     """A table of the recorded benchmarks, or that there are none."""
-    rows = [*_ratios("training"), *_ratios("sampling"), *_others()]
+    rows = [*_ratios("training"), *_ratios("sampling"), *_others(), *_calls(), *_views(), *_walls()]
     if not rows:
         yield "Not recorded."
         return
     yield "| what | measured | |\n|---|---|---|"
     yield from (f"| {what} | {value} | {note} |" for what, value, note in rows)
-    machine = (recorded_benchmark("training") or recorded_benchmark("speedrun"))[0]
+    machine = next(found[0] for name in MACHINE_FROM if (found := recorded_benchmark(name)))
     yield (f"\nOn {machine['processor']}, two cores, torch {machine['torch']}; ratios are medians of the "
-           "repeats, lowest and highest in brackets.")
+           "repeats, lowest and highest in brackets. Views are timed in Chromium, which drew the 3D on the "
+           "processor.")
 
 
 def _ratios(name: str) -> Iterator[tuple[str, str, str]]:
@@ -61,6 +65,44 @@ def _others() -> Iterator[tuple[str, str, str]]:
     for along, row in {row["along"]: row for row in recorded_benchmark("growth")}.items():
         yield (f"growth of a training step with {along}, up to {row['size']}",
                f"exponent {float(row['exponent']):.2f}", "over the upper half of the sizes")
+
+
+def _calls() -> Iterator[tuple[str, str, str]]:
+    """A row a setting and sampler: how many variants need at most the target, and how many calls A needs."""
+    table = recorded_benchmark("calls_enough")
+    for setting, sampler in dict.fromkeys((row["setting"], row["sampler"]) for row in table):
+        rows = [row for row in table if (row["setting"], row["sampler"]) == (setting, sampler)]
+        met = sum(row["met"] == "True" for row in rows)
+        a = next(row for row in rows if row["variant"] == "A")
+        yield (f"few calls, {setting}, {sampler.upper()}", f"{met} of {len(rows)} variants",
+               f"as good with at most {a['target']} calls as with 49; A with {a['enough']}, "
+               f"its RMSD with 49 calls {float(a['RMSD of 49 calls (Å)']):.2f} Å")
+
+
+def _views() -> Iterator[tuple[str, str, str]]:
+    for row in recorded_benchmark("views"):
+        middle, low, high, aim = (float(row[k]) for k in ("median", "lowest", "highest", "aim"))
+        spread = f" ({low:.3g}–{high:.3g})" if low < high else ""
+        yield row["what"], f"{middle:.3g} {row['unit']}{spread}", f"{_judged(row)}, at most {aim:g}"
+
+
+def _walls() -> Iterator[tuple[str, str, str]]:
+    """The longest notebook where each has a target, and the whole of each part."""
+    for part in ("laptop", "ci", "tests"):
+        *each, whole = recorded_benchmark(f"walls_{part}") or [None]
+        aimed = [row for row in each if row["target"]]
+        if aimed:
+            longest = max(aimed, key=lambda row: float(row["s"]))
+            met = sum(row["met"] == "True" for row in aimed)
+            yield (f"{longest['what']}: the longest, {longest['part']}", f"{float(longest['s']):.0f} s",
+                   f"{met} of {len(aimed)} take at most {float(longest['target']):.0f} s")
+        if whole:
+            aim = f"{_judged(whole)}, at most {float(whole['target']):.0f}; " if whole["target"] else ""
+            yield f"{whole['what']}: {whole['part']}", f"{float(whole['s']):.0f} s", f"{aim}{whole['outcome']}"
+
+
+def _judged(row: dict[str, str]) -> str:
+    return "target met" if row["met"] == "True" else "target missed"
 
 
 def write() -> None:
