@@ -10,7 +10,7 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 import torch
-from benchmarks import calls, figure, walls
+from benchmarks import calls, figure, views, walls
 from benchmarks.plain import plain_like, plain_sampling
 from PIL import Image
 
@@ -93,6 +93,11 @@ def test_a_wall_is_judged_only_where_it_has_a_target() -> None:
     assert walls.row("a", "b", 61.0, 60.0)["met"] is False
     assert walls.row("a", "b", 59.0, 60.0)["met"] is True
     assert walls.row("a", "b", 61.0)["met"] is None
+
+
+@pytest.mark.parametrize(("values", "met"), [([30, 32], True), ([34, 36], False), ([30, 31, 34], None)])
+def test_a_view_is_judged_only_where_its_repeats_agree(values: list[float], met: bool | None) -> None:
+    assert views.row("a", values, "ms", 33.0)["met"] is met
 
 
 def test_the_picture_shows_what_is_recorded_today() -> None:

@@ -102,7 +102,7 @@ def _walls() -> Iterator[tuple[str, str, str]]:
 
 
 def _judged(row: dict[str, str]) -> str:
-    return "target met" if row["met"] == "True" else "target missed"
+    return {"True": "target met", "False": "target missed"}.get(row["met"], "target not decided: on both sides")
 
 
 def write() -> None:

@@ -47,10 +47,11 @@ MARKER = """async ([k, j]) => {
 
 
 def row(what: str, values: Sequence[float], unit: str, aim: float) -> dict[str, Any]:
-    """Median, lowest and highest of the repeats against an aim from above."""
-    middle = statistics.median(values)
-    return {"what": what, "median": middle, "lowest": min(values), "highest": max(values),
-            "unit": unit, "aim": aim, "met": middle <= aim, "repeats": len(values)}
+    """Median, lowest and highest of the repeats; met or missed where all of them are on one side of the aim."""
+    low, high = min(values), max(values)
+    met = None if low <= aim < high else high <= aim
+    return {"what": what, "median": statistics.median(values), "lowest": low, "highest": high,
+            "unit": unit, "aim": aim, "met": met, "repeats": len(values)}
 
 
 def page_of_views(folder: Path) -> Path:
