@@ -93,6 +93,7 @@ def test_a_wall_is_judged_only_where_it_has_a_target() -> None:
     assert walls.row("a", "b", 61.0, 60.0)["met"] is False
     assert walls.row("a", "b", 59.0, 60.0)["met"] is True
     assert walls.row("a", "b", 61.0)["met"] is None
+    assert walls.row("a", "b", 59.0, 60.0, "failed, 9 tests")["met"] is False, "a red run may have stopped early"
 
 
 @pytest.mark.parametrize(("values", "met"), [([30, 32], True), ([34, 36], False), ([30, 31, 34], None)])
