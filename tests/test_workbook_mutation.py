@@ -54,7 +54,7 @@ MUTATIONS = (
         "an optimiser that does nothing",
         FIX_A,
         "training/loop.py",
-        "        optimiser.step()\n",
+        "    optimiser.step()\n",
         "",
     ),
     Mutation(

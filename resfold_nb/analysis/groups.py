@@ -34,12 +34,14 @@ class InGroups:
     cells : all that may be asked for.
     alone : what is done with a cell that has no group, or whose group failed.
     finish : makes a result of a run.
+    keep : called with each result of a group at once, so that none is lost when nobody asks.
     most : cells to a group; by default as many as half the free memory of the GPU holds.
     """
 
     def __init__(self, cells: Sequence[Cell], alone: Callable[[Cell, str, int | None], Result],
-                 finish: Finish, most: int | None = None) -> None:
-        self.alone, self.finish, self.most = alone, finish, most
+                 finish: Finish, keep: Callable[[Cell, Result], object],
+                 most: int | None = None) -> None:
+        self.alone, self.finish, self.keep, self.most = alone, finish, keep, most
         self.waiting = list(cells)
         self.ready: dict[str, Result] = {}
 
@@ -71,8 +73,12 @@ class InGroups:
         batch = batch_for(first.recipe, first.protein)
         members = [Member(c.recipe.form, c.seed) for c in group]
         runs = run_together(first.recipe, members, batch, device=device, **looks(first, batch))
-        return {c.key: self.finish(c, one, device) for c, one in zip(group, runs, strict=True)
-                if math.isfinite(one.losses[-1])}
+        found = {}
+        for cell, one in zip(group, runs, strict=True):
+            if math.isfinite(one.losses[-1]):
+                found[cell.key] = self.finish(cell, one, device)
+                self.keep(cell, found[cell.key])
+        return found
 
 
 def _kind(cell: Cell) -> tuple[object, ...]:

@@ -251,7 +251,8 @@ def _go(options: argparse.Namespace, cells: Sequence[Cell], store: Store, lanes:
         planned = price(todo, device)
         if todo:
             print(f"to do: {planned.sentence(at_once)}", flush=True)
-        work = InGroups(todo, run_cell, result_of) if device.startswith("cuda") else run_cell
+        groups = InGroups(todo, run_cell, result_of, store.write)
+        work = groups if device.startswith("cuda") else run_cell
         with closing(conduct(todo, store, lanes, device=device, minutes=options.minutes,
                              threads=1 if device == "cpu" else None, work=work,
                              weights=planned.seconds)) as outcomes:

@@ -38,10 +38,15 @@ def about(cell: Cell, finished: Run, device: str, cost: Cost) -> dict[str, Any]:
               recipe.steps, recipe.noise_levels,
               count_parameters(finished.predictor), recipe.network_calls,
               round(cost.teraflop, 4), round(cost.megabytes, 2),
-              round(finished.train_seconds, 2), device, torch.get_num_threads(),
+              round(finished.train_seconds, 2), device_name(device), torch.get_num_threads(),
               torch.__version__, platform.python_version(), platform.machine(),
               np.__version__, resfold_nb.__version__, platform.node())
     return dict(zip(RUN_FIELDS, values, strict=True))
+
+
+def device_name(device: str) -> str:
+    """A device as tables name it: "cpu", or "cuda" with the GPU's own name."""
+    return f"cuda, {torch.cuda.get_device_name(device)}" if device.startswith("cuda") else device
 
 
 def error_rows(finished: Run) -> Iterator[tuple[Any, ...]]:

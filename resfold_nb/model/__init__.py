@@ -10,7 +10,7 @@ from resfold_nb.model.network import (
     count_parameters,
 )
 from resfold_nb.model.predictor import Predictor
-from resfold_nb.model.replay import Replay
+from resfold_nb.model.replay import Replay, as_written
 
 __all__ = ["AtomSize", "Denoiser", "Features", "NetworkSize", "Predictor", "Replay", "ResFold",
-           "Trunk", "count_parameters"]
+           "Trunk", "as_written", "count_parameters"]

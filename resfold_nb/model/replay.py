@@ -2,12 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 
 import torch
 from torch import Tensor
 
 Work = Callable[..., Tensor]
+
+_as_written = False
+
+
+@contextmanager
+def as_written() -> Iterator[None]:
+    """In the `with` block nothing is recorded or replayed: to compare, and to look inside."""
+    global _as_written
+    before, _as_written = _as_written, True
+    try:
+        yield
+    finally:
+        _as_written = before
 
 
 class Replay:
@@ -31,12 +45,12 @@ class Replay:
     def __init__(self, work: Work, device: torch.device | str,
                  generators: Sequence[torch.Generator] = ()) -> None:
         self.work, self.generators = work, tuple(generators)
-        self.records = torch.device(device).type == "cuda"
+        self.on_gpu = torch.device(device).type == "cuda"
         self._recordings: dict[tuple[torch.Size, ...], _Recording | None] = {}
 
     def __call__(self, *inputs: Tensor) -> Tensor:
         """The function's value; on a GPU not to be differentiated."""
-        if not self.records:
+        if not self.on_gpu or _as_written:
             return self.work(*inputs)
         shape = tuple(x.shape for x in inputs)
         if shape not in self._recordings:

@@ -15,6 +15,7 @@ from resfold_nb.data import Batch, random_rotations
 from resfold_nb.diffusion import get_form, get_schedule
 from resfold_nb.model import Features, Predictor, Replay, ResFold
 from resfold_nb.training.losses import Draw, training_loss, x0_loss
+from resfold_nb.training.precision import gradient_products
 from resfold_nb.training.recipe import Recipe
 from resfold_nb.training.rollout import roll_out
 
@@ -97,7 +98,8 @@ def _step(recipe: Recipe, predictor: Predictor, optimiser: torch.optim.Optimizer
     else:
         loss = _rollout_loss(recipe, predictor, drawn, features, generator, calls)
     optimiser.zero_grad(set_to_none=True)
-    loss.backward()
+    with gradient_products(recipe.precision):
+        loss.backward()
     if recipe.clip is not None:
         nn.utils.clip_grad_norm_(predictor.parameters(), recipe.clip)
     optimiser.step()

@@ -31,10 +31,8 @@ from resfold_nb.training.loop import (
     timesteps_at,
 )
 from resfold_nb.training.losses import Draw, training_loss
+from resfold_nb.training.precision import gradient_products
 from resfold_nb.training.recipe import Recipe
-
-
-ANY_ATTENTION = [SDPBackend.FLASH_ATTENTION, SDPBackend.EFFICIENT_ATTENTION, SDPBackend.MATH]
 
 
 class Member(NamedTuple):
@@ -66,8 +64,12 @@ class Together:
 
 
 def can_train_together(recipe: Recipe, batch: Batch) -> bool:
-    """Whether a recipe's runs take equal steps: no rollouts, and every protein in each step."""
-    return recipe.rollout is None and (recipe.proteins is None or recipe.proteins >= len(batch))
+    """Whether a recipe's runs take equal steps: no rollouts, and every protein in each step.
+
+    Nor in bf16: inside `vmap` torch (2.11) lacks the gradient of a softmax that is cast.
+    """
+    whole = recipe.proteins is None or recipe.proteins >= len(batch)
+    return recipe.rollout is None and whole and recipe.precision != "bf16"
 
 
 def train_together(recipe: Recipe, members: Sequence[Member], batch: Batch,
@@ -84,7 +86,7 @@ def train_together(recipe: Recipe, members: Sequence[Member], batch: Batch,
     batch = batch.to(device)
     if not can_train_together(recipe, batch):
         raise ValueError(f"recipe {recipe.name!r} draws rollouts, or parts of its proteins, which "
-                         "differ from seed to seed: use train for each run")
+                         "differ from seed to seed, or is in bf16: use train for each run")
     ensemble = Ensemble(recipe, members, batch, device)
     yield Together(0, torch.full((len(members),), math.nan, device=device), tuple(members), ensemble)
     works: dict[int, Replay] = {}
@@ -121,7 +123,8 @@ class Ensemble:
         losses = self.losses(Draw(*(torch.stack(x)[self.row] for x in list(zip(*drawn))[:3]),
                                   drawn[0].mask))
         self.optimiser.zero_grad(set_to_none=True)
-        losses.sum().backward()
+        with gradient_products(self.recipe.precision):
+            losses.sum().backward()
         if self.recipe.clip is not None:
             clip_each(self.weights.values(), self.recipe.clip)
         self.optimiser.step()
@@ -134,9 +137,7 @@ class Ensemble:
             member = _Member(self, weights, buffers, curves[:, t])
             return training_loss(self.recipe, member, Draw(x0, eps, t, drawn.mask), self.features)
 
-        # a CPU's fused attention knows no leading axis of members, and would take them one by one
-        kernels = [SDPBackend.MATH] if self.curves.device.type == "cpu" else ANY_ATTENTION
-        with sdpa_kernel(kernels):
+        with sdpa_kernel(SDPBackend.MATH):  # fused attention fails with a leading axis of members
             return vmap(one)(self.weights, self.buffers, self.curves, *drawn[:3])
 
     def predictor(self, index: int) -> Predictor:

@@ -53,17 +53,18 @@ def ratio(slow: Timing, fast: Timing) -> tuple[float, float, float]:
     return statistics.median(each), min(each), max(each)
 
 
-def machine() -> dict[str, Any]:
+def machine(device: str = "cpu") -> dict[str, Any]:
     """What the numbers were taken on."""
-    return {"device": "cpu", "processor": _processor(), "threads": torch.get_num_threads(),
+    name = torch.cuda.get_device_name() if device == "cuda" else device
+    return {"device": name, "processor": _processor(), "threads": torch.get_num_threads(),
             "torch": torch.__version__, "numpy": np.__version__,
             "python": platform.python_version()}
 
 
-def record(name: str, rows: Sequence[Mapping[str, Any]]) -> Path:
+def record(name: str, rows: Sequence[Mapping[str, Any]], device: str = "cpu") -> Path:
     """Write NAME.csv with the machine beside each row, and print it."""
     RECORDED.mkdir(parents=True, exist_ok=True)
-    full = [{**row, **machine()} for row in rows]
+    full = [{**row, **machine(device)} for row in rows]
     path = RECORDED / f"{name}.csv"
     with open(path, "w", newline="") as file:
         writer = csv.DictWriter(file, list(full[0]), lineterminator="\n")
