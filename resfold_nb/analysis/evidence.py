@@ -12,6 +12,7 @@ from resfold_nb.analysis.plans import CORE_PROTEINS, CORE_RECIPES, FACTORS, fact
 from resfold_nb.analysis.recorded import Curve, recorded_curve
 from resfold_nb.analysis.tables import variant_curve, variant_quantity
 from resfold_nb.training import Recipe, named_recipe
+from resfold_nb.training.recipes import FROZEN_ON
 
 Errors = list[np.ndarray] | None
 """Å, one array (seeds,) a protein; None where anything was not recorded."""
@@ -45,6 +46,18 @@ def core_errors(recipe: Recipe, when: When, proteins: Sequence[str] = CORE_PROTE
     after = recipe.superposed if superposed is None else superposed
     return whole([errors(lambda t, p=p: recorded_curve("core", recipe, p, t), when,
                          superposed=after, share=share) for p in proteins])
+
+
+def contrast_change(form: str, name: str, when: When, profile: str = "laptop") -> Finding:
+    """A form's error over the broken form's in study `contrast`, at the size of a profile.
+
+    On the one protein that all recipes were run on; superposed where the training was.
+    """
+    study = "contrast" if profile == "laptop" else f"contrast_{profile}"
+    recipes = [named_recipe(name, profile, form=f) for f in (form, "residual")]
+    sides = [whole([errors(lambda t, r=r: recorded_curve(study, r, FROZEN_ON, t), when,
+                           superposed=r.superposed)]) for r in recipes]
+    return compare(f"{name.replace('_', ' ')}, {say(when)}", *sides)
 
 
 def study_errors(study: str, name: str, setting: str, when: When) -> Errors:

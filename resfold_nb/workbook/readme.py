@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import statistics
 from collections.abc import Iterator
 
-from resfold_nb.analysis import ledger, recorded_benchmark
+from resfold_nb.analysis import ledger, median_range, recorded_benchmark, recorded_ends
+from resfold_nb.training import named_recipe
+from resfold_nb.training.recipes import FROZEN_ON
 from resfold_nb.workbook.paths import ROOT
 
 README = ROOT / "README.md"
@@ -18,7 +21,8 @@ def updated(text: str) -> str:
 
     Raises ValueError when a marker is missing.
     """
-    for name, content in (("ledger", ledger.markdown()), ("speed", "\n".join(speed()))):
+    parts = {"ledger": f"{ledger.markdown()}\n\n{full_size()}", "speed": "\n".join(speed()), "gpu": "\n".join(gpu())}
+    for name, content in parts.items():
         start, end = f"<!-- {name} -->\n", f"<!-- /{name} -->"
         before, found, rest = text.partition(start)
         _, closed, after = rest.partition(end)
@@ -27,6 +31,17 @@ def updated(text: str) -> str:
                              "around the place of the summary")
         text = f"{before}{start}\n{content}\n\n{end}{after}"
     return text
+
+
+def full_size() -> str:
+    """One protein at full size with the public code's recipe: the broken form and fix A."""
+    found = {form: [median_range(recorded_ends("contrast_gpu", named_recipe("as_published", "gpu", form=form),
+                                               [FROZEN_ON], t, superposed=True)) for t in (49, "sampled")]
+             for form in ("residual", "x0")}
+    return ("At full size, with the public code's own recipe on one protein (13.76 million parameters, study "
+            "`contrast_gpu`, superposed, median and range over seeds): the broken form errs by "
+            "{} Å at t = 49 and {} Å in samples, fix A by {} Å and {} Å. Notebooks 06, 07 and 16 say more."
+            ).format(*found["residual"], *found["x0"])
 
 
 def speed() -> Iterator[str]:
@@ -43,11 +58,61 @@ def speed() -> Iterator[str]:
            "processor.")
 
 
+def gpu() -> Iterator[str]:
+    """The same of what was measured on a GPU."""
+    rows = [*_ratios("gpu"), *_gpu_seconds(), *_gpu_share(), *_bands()]
+    if not rows:
+        yield "Not recorded."
+        return
+    yield "| what | measured | |\n|---|---|---|"
+    yield from (f"| {what} | {value} | {note} |" for what, value, note in rows)
+    machine = (recorded_benchmark("gpu") or recorded_benchmark("gpu_precision"))[0]
+    yield (f"\nOn one {machine['device']}, torch {machine['torch']}. *Recorded* steps are played from a CUDA graph; "
+           "*together* are runs of several forms and seeds in one step (`resfold_nb/training/together.py`).")
+
+
+def _gpu_seconds() -> Iterator[tuple[str, str, str]]:
+    for row in recorded_benchmark("gpu"):
+        if row["seconds"]:
+            yield f"{row['benchmark']}: {row['side'].removesuffix(', in s')}", f"{float(row['seconds']):.1f} s", ""
+
+
+def _gpu_share() -> Iterator[tuple[str, str, str]]:
+    """The best share of the bf16 matmul peak at each number of noise levels."""
+    rows = [row for row in recorded_benchmark("gpu") if row["share of bf16 peak"]]
+    for benchmark in dict.fromkeys(row["benchmark"] for row in rows):
+        best = max((row for row in rows if row["benchmark"] == benchmark),
+                   key=lambda row: float(row["share of bf16 peak"]))
+        yield (f"{benchmark}: {best['side']}", f"{float(best['share of bf16 peak']):.1%}",
+               f"of the bf16 matmul peak in the same run, {float(best['bf16 matmul peak, TFLOP/s']):.0f} TFLOP/s")
+
+
+def _bands() -> Iterator[tuple[str, str, str]]:
+    """How many medians of other precisions lie within the range of fp32's seeds."""
+    for table, where in (("gpu_precision", "GPU"), ("precision", "CPU")):
+        found = _by_look(recorded_benchmark(table))
+        for kind in sorted({kind for kinds in found.values() for kind in kinds} - {"fp32"}):
+            places = [kinds for kinds in found.values() if kind in kinds]
+            inside = sum(min(k["fp32"]) <= statistics.median(k[kind]) <= max(k["fp32"]) for k in places)
+            worst = max(statistics.median(k[kind]) / statistics.median(k["fp32"]) for k in places)
+            yield (f"error by timestep, {kind} against fp32, full size, {where}", f"{inside} of {len(places)} medians",
+                   f"within the range of fp32's seeds; largest ratio of medians {worst:.2f}")
+
+
+def _by_look(rows: list[dict[str, str]]) -> dict[tuple[str, str], dict[str, list[float]]]:
+    """(form, timestep) -> precision -> errors of the seeds."""
+    found: dict[tuple[str, str], dict[str, list[float]]] = {}
+    for row in rows:
+        kinds = found.setdefault((row["form"], row["at"]), {})
+        kinds.setdefault(row["precision"], []).append(float(row["RMSE (Å)"]))
+    return found
+
+
 def _ratios(name: str) -> Iterator[tuple[str, str, str]]:
     for row in recorded_benchmark(name):
-        if row["side"] != row["against"]:
+        if row["against"] and row["side"] != row["against"]:
             times, low, high = (float(row[k]) for k in ("times as fast", "low", "high"))
-            yield (f"{name}, {row['benchmark']}: {row['side']}",
+            yield (f"{'' if name == 'gpu' else name + ', '}{row['benchmark']}: {row['side']}",
                    f"{times:.2f} times as fast ({low:.2f}–{high:.2f})", f"as {row['against']}")
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import importlib
 import sys
 
-NAMES = ("training", "sampling", "speedrun", "six_forms", "growth", "limit", "imports", "calls", "views",
-         "walls", "figure")
+NAMES = ("training", "sampling", "speedrun", "six_forms", "growth", "limit", "imports", "precision",
+         "calls", "views", "walls", "figure")
 
 
 def main(names: list[str]) -> int:

@@ -18,13 +18,14 @@ from typing import Any
 import torch
 from benchmarks.harness import alternate, ratio, record
 from benchmarks.plain import plain_like, plain_sampling, plain_training
+from benchmarks.precision import rows_of
 from benchmarks.six_forms import FORMS
 from benchmarks.training import full, protein_of, small
 
-from resfold_nb.analysis import count_flop, error_by_timestep, sample, sample_errors
+from resfold_nb.analysis import count_flop, sample
 from resfold_nb.analysis.measure import MEASURING_SEED, _noise
 from resfold_nb.data import Batch
-from resfold_nb.model import Predictor, as_written
+from resfold_nb.model import as_written
 from resfold_nb.training import Member, Recipe, build, named_recipe, train, train_together
 
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
@@ -32,7 +33,7 @@ SMOKE = DEVICE == "cpu"  # without a GPU the script can still be tried, at a toy
 SIDE = 256 if SMOKE else 8192  # of the square matrices of the peak
 Work = Callable[[], object]
 CLEAN = dict(trunk_sees_points=False)
-SEEDS, LOOKS = 2 if SMOKE else 5, (1, 25, 49)
+SEEDS = 2 if SMOKE else 5
 
 
 def big(**changes: Any) -> Recipe:
@@ -231,26 +232,9 @@ def sampling() -> Iterator[dict[str, Any]]:
 
 
 def precision() -> Iterator[dict[str, Any]]:
-    """Error by timestep at full size after equal steps in each precision, five seeds, two forms."""
-    batch = protein_of(64)
-    recipe = big(noise_levels=16).but(steps=3 if SMOKE else 400)
-    members = [Member(form, seed) for form in ("residual", "x0") for seed in range(SEEDS)]
-    for name in ("fp32", "tf32", "bf16"):
-        for member in members:
-            start = time.perf_counter()
-            *_, last = train(recipe.but(precision=name, form=member.form), batch, member.seed, DEVICE)
-            wait()
-            seconds = time.perf_counter() - start
-            for look, value in looked_at(last.predictor, batch).items():
-                yield {"precision": name, "form": member.form, "seed": member.seed, "at": look,
-                       "RMSE (Å)": value, "steps": recipe.steps, "noise levels": 16, "s": seconds}
-
-
-def looked_at(predictor: Predictor, batch: Batch) -> dict[str, float]:
-    """RMSE at some timesteps, and of samples."""
-    errors = error_by_timestep(predictor, batch, timesteps=LOOKS).rmse
-    sampled = sample_errors(sample(predictor, batch).final, batch)[0].mean()
-    return dict(zip(map(str, LOOKS), map(float, errors), strict=True)) | {"sampled": float(sampled)}
+    """Error by timestep at full size in each precision, five seeds."""
+    yield from rows_of(big(noise_levels=16).but(steps=3 if SMOKE else 400), protein_of(64),
+                       ("fp32", "tf32", "bf16"), SEEDS, DEVICE)
 
 
 KINDS = {"matrix products": ("gemm", "cutlass", "nvjet", "xmma", "cublas"),

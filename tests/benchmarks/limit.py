@@ -18,7 +18,7 @@ def main() -> None:
     a, b = torch.randn(2, SIDE, SIDE)
     half = a.bfloat16(), b.bfloat16()
     sides = {"matmul, fp32": lambda: a @ b, "matmul, bf16": lambda: half[0] @ half[1],
-             "step, fp32": ours(recipe, batch), "step, bf16": ours(recipe, batch, bf16=True)}
+             "step, fp32": ours(recipe, batch), "step, bf16": ours(recipe.but(precision="bf16"), batch)}
     timed = alternate(sides, repeats=7, warm=2)
     work = {"matmul": count_flop(lambda: a @ b),
             "step": 1e12 * training_cost(recipe.but(steps=4), batch).teraflop / 4}
