@@ -20,7 +20,7 @@ from resfold_nb.model import (
     count_parameters,
 )
 from resfold_nb.model.atoms import KEYS, QUERIES, AtomBlock, WindowAttention
-from resfold_nb.model.layers import AdaLN, Attention, SwiGLU, TrunkBlock, sinusoidal
+from resfold_nb.model.layers import AdaLN, Attention, SwiGLU, TrunkBlock, mix, sinusoidal
 
 SMALL = NetworkSize(width=32, trunk_layers=2, denoiser_blocks=2, heads=4)
 ATOM_SIZES = {reach: AtomSize(2, 16, 2, reach) for reach in ("none", "residue", "window")}
@@ -55,6 +55,21 @@ def test_attention_equals_torchs() -> None:
     x, mask = torch.randn(3, 11, 32), torch.arange(11).expand(3, 11) < 8
     expected, _ = theirs(x, x, x, key_padding_mask=~mask)
     torch.testing.assert_close(ours(x, mask), expected, rtol=1e-5, atol=1e-6)
+
+
+def test_bf16_attention_rounds_its_inputs_and_nothing_else() -> None:
+    """On a CPU; outputs and gradients are those of fp32 attention on the rounded inputs."""
+    inputs = [torch.randn(2, 4, 11, 8).bfloat16().requires_grad_() for _ in range(3)]
+    exact = [x.detach().float().requires_grad_() for x in inputs]
+    with torch.autocast("cpu", torch.bfloat16):
+        out = mix(*inputs, None)
+    expected = F.scaled_dot_product_attention(*exact)
+    torch.testing.assert_close(out, expected)
+    weights = torch.randn_like(expected)
+    (out * weights).sum().backward()
+    (expected * weights).sum().backward()
+    for x, y in zip(inputs, exact, strict=True):
+        torch.testing.assert_close(x.grad.float(), y.grad, rtol=1e-2, atol=1e-2)
 
 
 def test_trunk_block_equals_torchs_pre_norm_layer() -> None:

@@ -34,6 +34,7 @@ from resfold_nb.training import (
     train,
     training_loss,
 )
+from resfold_nb.training.precision import matrix_products
 from resfold_nb.training.recipes import NAMED
 
 TINY = Recipe("tiny", size=NetworkSize(16, 1, 1, 2), steps=12, noise_levels=3)
@@ -59,6 +60,32 @@ def test_the_loop_yields_its_start_and_every_step_and_leaves_random_state_alone(
     assert [step for step, _ in states] == list(range(13))
     assert states[0][1] != states[0][1]  # NaN: nothing was trained yet
     assert torch.equal(torch.rand(1), expected)
+
+
+@pytest.mark.parametrize("changes", [{}, {"rollout": Rollout(2, checkpoint=True)},
+                                     {"trunk_sees_points": False, "rollout": Rollout(2)},
+                                     {"superposed": True}], ids=str)
+def test_bf16_trains_fp32_weights_to_nearly_the_same(changes: dict[str, object]) -> None:
+    exact = TINY.but(**changes)
+    half = exact.but(precision="bf16")
+    losses = {r: torch.stack([s.loss for s in train(r, BATCH)][1:]) for r in (exact, half)}
+    assert not torch.equal(losses[exact], losses[half])
+    torch.testing.assert_close(losses[half], losses[exact], rtol=0.1, atol=0.01)
+    assert {w.dtype for w in last_weights(half).values()} == {torch.float32}
+
+
+def test_precision_is_part_of_the_recipe_and_leaves_torch_as_it_was() -> None:
+    assert TINY.but(precision="fp32").hash == TINY.hash != TINY.but(precision="bf16").hash
+    assert Recipe.from_dict(TINY.but(precision="tf32").as_dict()).precision == "tf32"
+    with pytest.raises(ValueError, match="precision is 'fp8'; use one of fp32, tf32, bf16"):
+        TINY.but(precision="fp8")
+    before = torch.backends.cuda.matmul.allow_tf32
+    with matrix_products("tf32", "cpu"), pytest.raises(RuntimeError, match="stop"):
+        with matrix_products("bf16", "cpu"):
+            assert (torch.randn(3, 3) @ torch.randn(3, 3)).dtype == torch.bfloat16
+            raise RuntimeError("stop")
+    assert torch.backends.cuda.matmul.allow_tf32 == before
+    assert (torch.randn(3, 3) @ torch.randn(3, 3)).dtype == torch.float32
 
 
 @pytest.mark.parametrize("form", ["residual", "x0", "eps", "v", "edm", "skip_unscaled"])

@@ -83,6 +83,7 @@ def main() -> None:
     rows = list(compare("full size, 100 residues, 48 noise levels", {
         "plain, noisy trunk": plain(noisy, batch), "ours, noisy trunk": ours(noisy, batch),
         "plain, clean trunk on every copy": plain(clean, batch),
+        "ours, noisy trunk, bf16": ours(noisy.but(precision="bf16"), batch),
         "ours, clean trunk once": ours(clean, batch),
         "ours, clean trunk once, bf16": ours(clean.but(precision="bf16"), batch)},
         48, "plain, noisy trunk", repeats=5))
@@ -90,7 +91,9 @@ def main() -> None:
     rows += compare("small, 64 residues, 24 noise levels", {
         "smalldiffusion, DiT": dit(small_batch, tiny), "plain, noisy trunk": plain(tiny, small_batch),
         "ours, noisy trunk": ours(tiny, small_batch),
-        "ours, clean trunk once": ours(tiny_clean, small_batch)},
+        "ours, noisy trunk, bf16": ours(tiny.but(precision="bf16"), small_batch),
+        "ours, clean trunk once": ours(tiny_clean, small_batch),
+        "ours, clean trunk once, bf16": ours(tiny_clean.but(precision="bf16"), small_batch)},
         24, "smalldiffusion, DiT", repeats=60)
     record("training", rows)
 
