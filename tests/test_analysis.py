@@ -7,6 +7,7 @@ import gzip
 import json
 import math
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ import torch
 
 from resfold_nb import analysis
 from resfold_nb.analysis import plans, study
-from resfold_nb.analysis.measure import MEASURING_SEED
+from resfold_nb.analysis.measure import AT_ONCE, MEASURING_SEED
 from resfold_nb.analysis.plans import Cell
 from resfold_nb.analysis.store import Store
 from resfold_nb.analysis.study import run_cell
@@ -74,6 +75,20 @@ def test_errors_are_averaged_over_proteins_in_angstrom() -> None:
         for i, n in enumerate((60, 60, 63, 63))
     ]
     assert together == pytest.approx(np.mean(by_hand), rel=1e-5)
+
+
+@pytest.mark.parametrize("changes", [{}, {"trunk_sees_points": False}])
+def test_many_timesteps_at_once_equal_one_at_a_time(changes: dict[str, Any],
+                                                    monkeypatch: pytest.MonkeyPatch) -> None:
+    """Proteins of unequal length, turned, in parts of several timesteps."""
+    three = make_batch([load(name) for name in ("1K61_C", "1R69_A", "1WY3_A")])
+    predictor = build(TINY.but(**changes))
+    found = {}
+    for at_once in (1, 4096):
+        monkeypatch.setitem(AT_ONCE, "cpu", at_once)
+        found[at_once] = analysis.error_by_timestep(predictor, three, draws=2, rotate=True)
+    np.testing.assert_allclose(found[4096].rmse, found[1].rmse, rtol=1e-5)
+    np.testing.assert_allclose(found[4096].rmsd, found[1].rmsd, rtol=1e-4)
 
 
 def test_sampling_uses_the_same_noise_for_every_form() -> None:

@@ -98,12 +98,19 @@ def test_recorded_measurements_are_plain_ones(clean: bool) -> None:
     assert found == pytest.approx(analysis.error_by_timestep(on_cpu, PAIR, draws=2).rmse, abs=0.02)
 
 
-def test_a_measurement_sees_the_weights_of_now() -> None:
+def test_a_recorded_denoiser_sees_the_weights_of_now() -> None:
     states = train(TINY.but(learning_rate=1e-2), BATCH, device="cuda")
-    first = next(states)
-    before = analysis.sample(first.predictor, BATCH).final
-    *_, last = states
-    assert not torch.allclose(before, analysis.sample(last.predictor, BATCH).final)
+    predictor = next(states).predictor
+    denoise = predictor.denoiser_for(Features.of(BATCH.to("cuda")))
+    x, t = torch.randn(2, *BATCH.x0.shape[1:], device="cuda"), torch.full((2,), 30, device="cuda")
+    with torch.no_grad():
+        before = [denoise(x, t) for _ in range(3)]
+        for _ in range(5):
+            next(states)
+        after = denoise(x, t)
+        with as_written():
+            assert torch.equal(after, denoise(x, t))
+    assert torch.equal(before[0], before[2]) and not torch.allclose(before[2], after)
 
 
 def test_a_replayed_function_reads_its_inputs() -> None:

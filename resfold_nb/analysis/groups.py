@@ -48,37 +48,38 @@ class InGroups:
     def __call__(self, cell: Cell, device: str, threads: int | None = None) -> Result:
         """The cell's result."""
         if cell.key not in self.ready:
-            group = self._take_group(cell)
+            group = self._take_group(cell, device)
             try:
-                self.ready |= self._together(group, device) if len(group) > 1 else {}
-            except RuntimeError as error:  # the GPU's memory, most likely
+                if len(group) > 1:
+                    self._together(group, device)
+            except torch.OutOfMemoryError as error:
                 print(f"{len(group)} runs together failed ({error}); each is done alone", flush=True)
+                torch.cuda.empty_cache()
         if cell.key not in self.ready:  # one that diverged says so alone
             return self.alone(cell, device, threads)
         return self.ready.pop(cell.key)
 
-    def _take_group(self, cell: Cell) -> list[Cell]:
+    def _take_group(self, cell: Cell, device: str) -> list[Cell]:
         """The cell and others like it that nobody has asked for, out of those waiting."""
         batch = batch_for(cell.recipe, cell.protein)
         if not can_train_together(cell.recipe, batch):
             return [cell]
         alike = [c for c in self.waiting if _kind(c) == _kind(cell) and c.key != cell.key]
-        group = [cell, *alike][: self.most or _most(cell, len(batch.x0[0]) * len(batch))]
+        group = [cell, *alike][: self.most or _most(cell, len(batch.x0[0]) * len(batch), device)]
         taken = {c.key for c in group}
         self.waiting = [c for c in self.waiting if c.key not in taken]
         return group
 
-    def _together(self, group: Sequence[Cell], device: str) -> dict[str, Result]:
+    def _together(self, group: Sequence[Cell], device: str) -> None:
+        """Do a group; what diverged is left out."""
         first = group[0]
         batch = batch_for(first.recipe, first.protein)
         members = [Member(c.recipe.form, c.seed) for c in group]
         runs = run_together(first.recipe, members, batch, device=device, **looks(first, batch))
-        found = {}
         for cell, one in zip(group, runs, strict=True):
             if math.isfinite(one.losses[-1]):
-                found[cell.key] = self.finish(cell, one, device)
-                self.keep(cell, found[cell.key])
-        return found
+                self.ready[cell.key] = self.finish(cell, one, device)
+                self.keep(cell, self.ready[cell.key])
 
 
 def _kind(cell: Cell) -> tuple[object, ...]:
@@ -86,9 +87,9 @@ def _kind(cell: Cell) -> tuple[object, ...]:
     return cell.recipe.but(form="x0", name=""), cell.protein, cell.marks, cell.measured
 
 
-def _most(cell: Cell, points: int) -> int:
+def _most(cell: Cell, points: int, device: str) -> int:
     """How many runs half of the GPU's free memory holds."""
-    free, _ = torch.cuda.mem_get_info()
+    free, _ = torch.cuda.mem_get_info(device)
     size = cell.recipe.size
     layers = size.trunk_layers + size.denoiser_blocks
     # some 40 numbers a channel are kept of each layer for the backward pass

@@ -63,10 +63,11 @@ def error_by_timestep(predictor: Predictor, batch: Batch, *, draws: int = 4,
     chosen = list(range(predictor.schedule.timesteps) if timesteps is None else timesteps)
     drawn = draws_of(batch, draws, seed, rotate)
     denoise = predictor.denoiser_for(Features.of(batch), told)
-    at_once = max(1, AT_ONCE.get(batch.x0.device.type, 4096) // drawn.eps[..., 0].numel())
+    # a lie may draw random numbers: it is told one timestep at a time, in order
+    at_once = 1 if told else max(1, AT_ONCE.get(batch.x0.device.type, 4096) // drawn.eps[..., 0].numel())
     parts = [chosen[i : i + at_once] for i in range(0, len(chosen), at_once)]
     errors = [_errors_at(denoise, predictor, drawn, part, draws, centroids) for part in parts]
-    both = torch.cat(errors).double().cpu().numpy() if parts else np.zeros((0, 2))
+    both = torch.cat(errors).cpu().double().numpy() if parts else np.zeros((0, 2))
     return ErrorByTimestep(np.array(chosen), both[:, 0], both[:, 1])
 
 

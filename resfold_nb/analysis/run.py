@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -18,9 +18,9 @@ from resfold_nb.analysis.measure import (
 )
 from resfold_nb.data import Batch
 from resfold_nb.model import Predictor
-from resfold_nb.training import Member, Recipe, State, train, train_together
+from resfold_nb.training import Member, Recipe, State, Together, train, train_together
 
-T = TypeVar("T")
+T = TypeVar("T", State, Together)
 
 Progress = Callable[[Iterable[State], int], Iterable[State]]
 """Wraps the loop to show progress: (states, how many) -> states."""
@@ -91,7 +91,7 @@ def run(recipe: Recipe, batch: Batch, seed: int = 0, *, device: torch.device | s
     states = train(recipe, batch, seed, device)
     shown = states if progress is None else progress(states, recipe.steps + 1)
     result, losses = None, []
-    for state, seconds in _timed(shown):
+    for state, seconds in _timed(shown, wanted):
         if result is None:
             result = Run(recipe, seed, state.predictor)
         result.train_seconds += seconds
@@ -111,7 +111,7 @@ def run_together(recipe: Recipe, members: Sequence[Member], batch: Batch, *,
     """
     wanted, losses, seconds = set(marks) | {recipe.steps}, [], 0.0
     runs: list[Run] = []
-    for now, spent in _timed(train_together(recipe, members, batch, device)):
+    for now, spent in _timed(train_together(recipe, members, batch, device), wanted):
         seconds += spent
         losses.append(now.losses)
         for i, member in enumerate(members if now.step in wanted else ()):
@@ -132,9 +132,14 @@ def measure(recipe: Recipe, state: State, batch: Batch, draws: int = 2, copies: 
     return Mark(state.step, errors, float(plain.mean()), float(superposed.mean()))
 
 
-def _timed(states: Iterable[T]) -> Iterator[tuple[T, float]]:
-    """Each state with the seconds it took to come, the time between states left out."""
+def _timed(states: Iterable[T], wanted: Container[int]) -> Iterator[tuple[T, float]]:
+    """Each state with the seconds it took to come, the time between states left out.
+
+    A GPU is waited for at the steps in `wanted`, where the clock is read for what is to come.
+    """
     iterator, start = iter(states), time.perf_counter()
     for state in iterator:
+        if state.step in wanted and torch.cuda.is_initialized():
+            torch.cuda.synchronize()
         yield state, time.perf_counter() - start
         start = time.perf_counter()

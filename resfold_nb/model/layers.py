@@ -46,7 +46,10 @@ class Attention(nn.Module):
 
 
 def mix(q: Tensor, k: Tensor, v: Tensor, seen: Tensor | None) -> Tensor:
-    """Torch's fused attention of queries, keys and values (B, heads, L, d)."""
+    """Torch's fused attention of queries, keys and values (..., L, d); `seen` broadcasts to (..., L, L).
+
+    In bf16 the result is bf16 on a GPU and fp32 on a CPU.
+    """
     if q.device.type == "cpu" and q.dtype == torch.bfloat16:
         # torch 2.13 takes ten times as long backwards in bf16 as in fp32 on a CPU
         with torch.autocast("cpu", enabled=False):

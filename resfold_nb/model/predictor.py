@@ -58,7 +58,10 @@ class Predictor(nn.Module):
         reusable = not self.network.size.trunk_sees_points
         with torch.no_grad():
             tokens = self.network.trunk_tokens(features) if reusable else None
-        call = lambda x_t, t, given: self(x_t, t, features, tokens, given)
+
+        def call(x_t: Tensor, t: Tensor, given: Tensor) -> Tensor:
+            return self(x_t, t, features, tokens, given)
+
         replay = Replay(call, self.a.device)
 
         def denoise(x_t: Tensor, t: Tensor) -> Tensor:

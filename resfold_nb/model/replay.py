@@ -33,7 +33,8 @@ class Replay:
     later one is played from the recording. Without CUDA each call runs as written.
 
     The work must not look at numbers of the device, and may depend on nothing that changes but
-    its inputs, `generators` and tensors that are changed in place.
+    its inputs, `generators` and tensors that are changed in place. Hooks of modules do not run
+    when it is played; `as_written` brings them back.
 
     Parameters
     ----------
@@ -45,20 +46,24 @@ class Replay:
     def __init__(self, work: Work, device: torch.device | str,
                  generators: Sequence[torch.Generator] = ()) -> None:
         self.work, self.generators = work, tuple(generators)
-        self.on_gpu = torch.device(device).type == "cuda"
-        self._recordings: dict[tuple[torch.Size, ...], _Recording | None] = {}
+        self.device = torch.device(device)
+        self._recordings: dict[tuple[tuple[torch.Size, torch.dtype], ...], _Recording | None] = {}
 
     def __call__(self, *inputs: Tensor) -> Tensor:
         """The function's value; on a GPU not to be differentiated."""
-        if not self.on_gpu or _as_written:
+        if self.device.type != "cuda" or _as_written:
             return self.work(*inputs)
-        shape = tuple(x.shape for x in inputs)
-        if shape not in self._recordings:
-            self._recordings[shape] = None
+        with torch.cuda.device(self.device):
+            return self._recorded(inputs)
+
+    def _recorded(self, inputs: Sequence[Tensor]) -> Tensor:
+        kind = tuple((x.shape, x.dtype) for x in inputs)
+        if kind not in self._recordings:
+            self._recordings[kind] = None
             return _beside(self.work, *inputs)
-        recording = self._recordings[shape]
+        recording = self._recordings[kind]
         if recording is None:
-            recording = self._recordings[shape] = _Recording(self.work, inputs, self.generators)
+            recording = self._recordings[kind] = _Recording(self.work, inputs, self.generators)
         return recording.play(inputs)
 
 

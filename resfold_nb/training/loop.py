@@ -28,7 +28,8 @@ class State:
     ----------
     step : optimiser steps done, from 0 (the network as initialised) to `recipe.steps`.
     loss : scalar on the device, detached; NaN at step 0. Reading it waits for a GPU.
-    predictor : the model, trained in place: a later state holds the same object.
+    predictor : the model, trained in place: a later state holds the same object. Do not move it to
+        another device while it is trained, copy it: a GPU's recorded steps know its addresses.
     """
 
     step: int

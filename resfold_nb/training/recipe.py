@@ -76,11 +76,19 @@ class Recipe:
 
     def __post_init__(self) -> None:
         """Refuse recipes that cannot run; ValueError names the field, the value and the remedy."""
+        self._check_values()
+        self._check_pairs()
+
+    def _check_values(self) -> None:
         get_form(self.form)
         get_schedule(self.schedule, self.size.timesteps)
         for name in ("steps", "noise_levels"):
             if getattr(self, name) < 1:
                 raise ValueError(f"recipe {self.name!r}: {name} must be at least 1")
+        for name, choices in (("loss_space", ("x0", "F")), ("precision", PRECISIONS)):
+            if getattr(self, name) not in choices:
+                raise ValueError(f"recipe {self.name!r}: {name} is {getattr(self, name)!r}; use one "
+                                 f"of {', '.join(choices)}")
         if not 0 <= self.first_timestep < self.size.timesteps:
             raise ValueError(
                 f"recipe {self.name!r}: first_timestep {self.first_timestep} lies outside "
@@ -92,11 +100,8 @@ class Recipe:
         if isinstance(self.scale, str) and self.scale not in ("own", "training set"):
             raise ValueError(f"recipe {self.name!r}: scale is {self.scale!r}; use 'own', "
                              "'training set' or a number of Å")
-        if self.precision not in PRECISIONS:
-            raise ValueError(f"recipe {self.name!r}: precision is {self.precision!r}; use one of "
-                             f"{', '.join(PRECISIONS)}")
-        if self.loss_space not in ("x0", "F"):
-            raise ValueError(f"recipe {self.name!r}: loss_space is 'x0' or 'F'")
+
+    def _check_pairs(self) -> None:
         if self.loss_space == "F" and (self.superposed or self.pair_distance):
             raise ValueError(f"recipe {self.name!r}: superposition and pair distances need x0")
         if self.rollout is not None and self.rollout.calls > self.size.timesteps - 1:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import NamedTuple
@@ -59,7 +59,7 @@ class Together:
     _ensemble: Ensemble
 
     def predictor(self, index: int) -> Predictor:
-        """A member's model with a copy of its weights of now."""
+        """A member's own model, brought up to date; the next call for it changes the same object."""
         return self._ensemble.predictor(index)
 
 
@@ -141,7 +141,7 @@ class Ensemble:
             return vmap(one)(self.weights, self.buffers, self.curves, *drawn[:3])
 
     def predictor(self, index: int) -> Predictor:
-        """A member's own model, brought up to date."""
+        """As `Together.predictor`."""
         predictor = self.predictors[index]
         with torch.no_grad():
             for name, weight in predictor.network.named_parameters():
@@ -173,7 +173,7 @@ def _curves(predictor: Predictor) -> Tensor:
     return torch.stack([curve(a, s) for curve in curves])
 
 
-def clip_each(weights: Sequence[nn.Parameter], largest: float) -> None:
+def clip_each(weights: Iterable[nn.Parameter], largest: float) -> None:
     """`clip_grad_norm_` for each row of weights (M, ...), in place."""
     gradients = [w.grad for w in weights if w.grad is not None]
     norms = torch.stack([g.flatten(1).norm(dim=1) for g in gradients]).norm(dim=0)

@@ -5,7 +5,13 @@ from __future__ import annotations
 import statistics
 from collections.abc import Iterator
 
-from resfold_nb.analysis import ledger, median_range, recorded_benchmark, recorded_ends
+from resfold_nb.analysis import (
+    ledger,
+    median_range,
+    recorded_benchmark,
+    recorded_budget,
+    recorded_ends,
+)
 from resfold_nb.training import named_recipe
 from resfold_nb.training.recipes import FROZEN_ON
 from resfold_nb.workbook.paths import ROOT
@@ -35,13 +41,16 @@ def updated(text: str) -> str:
 
 def full_size() -> str:
     """One protein at full size with the public code's recipe: the broken form and fix A."""
-    found = {form: [median_range(recorded_ends("contrast_gpu", named_recipe("as_published", "gpu", form=form),
-                                               [FROZEN_ON], t, superposed=True)) for t in (49, "sampled")]
-             for form in ("residual", "x0")}
-    return ("At full size, with the public code's own recipe on one protein (13.76 million parameters, study "
-            "`contrast_gpu`, superposed, median and range over seeds): the broken form errs by "
-            "{} Å at t = 49 and {} Å in samples, fix A by {} Å and {} Å. Notebooks 06, 07 and 16 say more."
-            ).format(*found["residual"], *found["x0"])
+    recipes = {form: named_recipe("as_published", "gpu", form=form) for form in ("residual", "x0")}
+    budget = recorded_budget("contrast_gpu", recipes["x0"], FROZEN_ON)
+    if budget is None:
+        return "The full size is not recorded."
+    found = {form: [median_range(recorded_ends("contrast_gpu", recipe, [FROZEN_ON], t, superposed=True))
+                    for t in (49, "sampled")] for form, recipe in recipes.items()}
+    return ("At full size, with the public code's own recipe on one protein "
+            f"({budget['parameters'] / 1e6:.2f} million parameters, study `contrast_gpu`, superposed, median and "
+            "range over seeds): the broken form errs by {} Å at t = 49 and {} Å in samples, fix A by {} Å and {} Å. "
+            "Notebooks 06, 07 and 16 say more.").format(*found["residual"], *found["x0"])
 
 
 def speed() -> Iterator[str]:
@@ -78,13 +87,16 @@ def _gpu_seconds() -> Iterator[tuple[str, str, str]]:
 
 
 def _gpu_share() -> Iterator[tuple[str, str, str]]:
-    """The best share of the bf16 matmul peak at each number of noise levels."""
+    """The share of the bf16 matmul peak as a step takes more noise levels, of the sides measured at each."""
     rows = [row for row in recorded_benchmark("gpu") if row["share of bf16 peak"]]
-    for benchmark in dict.fromkeys(row["benchmark"] for row in rows):
-        best = max((row for row in rows if row["benchmark"] == benchmark),
-                   key=lambda row: float(row["share of bf16 peak"]))
-        yield (f"{benchmark}: {best['side']}", f"{float(best['share of bf16 peak']):.1%}",
-               f"of the bf16 matmul peak in the same run, {float(best['bf16 matmul peak, TFLOP/s']):.0f} TFLOP/s")
+    levels = dict.fromkeys(row["benchmark"] for row in rows)
+    for side in dict.fromkeys(row["side"] for row in rows):
+        mine = {row["benchmark"]: row for row in rows if row["side"] == side}
+        if len(mine) == len(levels):
+            last = list(mine.values())[-1]
+            yield (f"full size, {side}: {', '.join(b.split(', ')[-1].split()[0] for b in mine)} noise levels",
+                   ", ".join(f"{float(row['share of bf16 peak']):.1%}" for row in mine.values()),
+                   f"of the bf16 matmul peak, {float(last['bf16 matmul peak, TFLOP/s']):.0f} TFLOP/s in the same run")
 
 
 def _bands() -> Iterator[tuple[str, str, str]]:

@@ -103,11 +103,10 @@ def compare(label: str, sides: Mapping[str, tuple[Work, int]], against: str, rep
                "repeats": repeats}
 
 
-def small_study() -> Iterator[dict[str, Any]]:
-    """Six forms x five seeds of the well-fed recipe."""
-    recipe, batch, n = small(), protein_of(64), 2 if SMOKE else 40
-    members = [Member(form, seed) for seed in range(SEEDS) for form in FORMS]
-    label = "small study: well fed, 64 residues, 24 noise levels"
+def against_plain(label: str, recipe: Recipe, batch: Batch, forms: Sequence[str], n: int
+                  ) -> Iterator[dict[str, Any]]:
+    """The plain loop, and ours as written, recorded, and recorded for all forms and seeds together."""
+    members = [Member(form, seed) for seed in range(SEEDS) for form in forms]
     yield from compare(label, {
         "plain loop": (repeated(plainly(recipe, batch), n), n),
         "ours, as written": (repeated(ours(recipe, batch, recorded=False), n), n),
@@ -115,6 +114,13 @@ def small_study() -> Iterator[dict[str, Any]]:
         f"ours, {len(members)} runs together, recorded":
             (repeated(together(recipe, members, batch), n), n * len(members)),
     }, "plain loop")
+
+
+def small_study() -> Iterator[dict[str, Any]]:
+    """Six forms x five seeds of the well-fed recipe."""
+    label, batch = "small study: well fed, 64 residues, 24 noise levels", protein_of(64)
+    yield from against_plain(label, small(), batch, FORMS, 2 if SMOKE else 40)
+    members = [Member(form, seed) for seed in range(SEEDS) for form in FORMS]
     recipe, start = named_recipe("well_fed").but(**dict(steps=3) if SMOKE else {}), time.perf_counter()
     *_, last = train_together(recipe, members, batch, DEVICE)
     wait()
@@ -141,15 +147,8 @@ def compiled_study() -> Iterator[dict[str, Any]]:
 
 def starved() -> Iterator[dict[str, Any]]:
     """The full size at one noise level: the least work a launch."""
-    recipe, batch, n = big(noise_levels=1), protein_of(64), 2 if SMOKE else 10
-    members = [Member(form, seed) for seed in range(SEEDS) for form in FORMS[:4]]
-    yield from compare("full size, 64 residues, 1 noise level", {
-        "plain loop": (repeated(plainly(recipe, batch), n), n),
-        "ours, as written": (repeated(ours(recipe, batch, recorded=False), n), n),
-        "ours, recorded": (repeated(ours(recipe, batch), n), n),
-        f"ours, {len(members)} runs together, recorded":
-            (repeated(together(recipe, members, batch), n), n * len(members)),
-    }, "plain loop")
+    yield from against_plain("full size, 64 residues, 1 noise level", big(noise_levels=1), protein_of(64),
+                             FORMS[:4], 2 if SMOKE else 10)
 
 
 def full_size() -> Iterator[dict[str, Any]]:
@@ -175,7 +174,8 @@ def full_size() -> Iterator[dict[str, Any]]:
     rows = list(compare(label, ready, "plain loop, noisy trunk"))
     peaks = matmul_peaks()
     for row in rows:
-        flop = flop_of(big() if "noisy" in row["side"] else big(**CLEAN), batch)
+        everywhere = "noisy" in row["side"] or "plain" in row["side"]  # the trunk on every copy
+        flop = flop_of(big() if everywhere else big(**CLEAN), batch)
         yield {**row, **shares(flop, row["ms a step of a run"] / 1e3, peaks)}
 
 
