@@ -158,6 +158,7 @@ def test_two_at_once_do_not_disturb_each_other(batch: Batch) -> None:
         check_same(made, batch)
 
 
+@pytest.mark.usefixtures("slow")
 def test_the_loop_answers_while_it_trains(batch: Batch) -> None:
     async def go() -> int:
         made, turns = live_training(RECIPE, batch, alt=ALT, wait=False), 0

@@ -185,7 +185,7 @@ def test_a_diverging_run_says_so() -> None:
     ({"schedule": "sigmoid"}, "'sigmoid' is unknown"),
     ({"steps": 0}, "steps must be at least 1"),
     ({"first_timestep": 50}, "first_timestep 50"),
-    ({"loss_space": "eps"}, "'x0' or 'F'"),
+    ({"loss_space": "eps"}, "loss_space is .* use one of x0, F"),
     ({"loss_space": "F", "superposed": True}, "need x0"),
     ({"loss_space": "F", "form": "scaled_no_skip"}, "first_timestep=1"),
 ])
