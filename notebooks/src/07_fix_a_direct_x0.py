@@ -329,7 +329,7 @@ as_trained, as_turned = (e.rmsd[1] for e in measured.values())
 show.say(f"Samples err by **{drawn.mean():.2f} Å** (RMSD, mean of four). One step at t = 1 errs by "
          f"{as_trained:.2f} Å on what training shows and by **{as_turned:.2f} Å** on the same structure turned: "
          f"{drawn.mean() / as_trained:.1f} and {drawn.mean() / as_turned:.1f} times as much in samples. The "
-         "nearer the second is to 1, the more of the loss the orientation explains.")
+         "nearer the second is to 1, the more of the samples' extra error the orientation explains.")
 
 # %% [markdown]
 # The remedy would be to turn each draw at random in training, as AlphaFold 3 does: then no orientation is
