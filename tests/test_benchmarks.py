@@ -15,7 +15,7 @@ from benchmarks.plain import plain_like, plain_sampling
 from PIL import Image
 
 from resfold_nb.analysis import sample
-from resfold_nb.analysis.measure import MEASURING_SEED, _noise
+from resfold_nb.analysis.measure import MEASURING_SEED, measuring_noise
 from resfold_nb.data import load, make_batch
 from resfold_nb.model import Features
 from resfold_nb.training import build, named_recipe
@@ -50,7 +50,7 @@ def test_plain_and_ours_have_equal_losses_and_gradients(form: str, sees_points: 
 
 def test_plain_and_ours_draw_the_same_structures() -> None:
     ours = build(named_recipe("well_fed", "ci", form="x0"), seed=3)
-    start, *steps = (_noise(BATCH, 2, MEASURING_SEED + i) for i in range(50))
+    start, *steps = (measuring_noise(BATCH, 2, MEASURING_SEED + i) for i in range(50))
     theirs = plain_sampling(plain_like(ours), BATCH, start, torch.stack(steps))
     assert torch.allclose(sample(ours, BATCH, copies=2).final, theirs, atol=1e-4)
 

@@ -214,9 +214,8 @@ SETTINGS = (("starved", PROTEINS), ("well_fed", PROTEINS[:1]), ("as_published", 
 
 
 def ends(name, form, t, proteins, profile="laptop"):
-    study = STUDY if profile == "laptop" else f"{STUDY}_{profile}"
     recipe = named_recipe(name, profile, form=form)
-    return analysis.recorded_ends(study, recipe, proteins, t, superposed=True)
+    return analysis.recorded_ends(analysis.table_name(STUDY, profile), recipe, proteins, t, superposed=True)
 
 
 def grid(profile="laptop"):
@@ -269,9 +268,11 @@ if changes:
 # %% [markdown]
 # ### The same at full size
 #
-# On one GPU, with the public code's 13.76 million parameters: *as published* whole, *starved* with one
-# noise level. (*Well fed* is a small network in every profile; there it has 2,000 steps, so its rows tell
-# of a longer run and not of size.) **Predict first:** will the better change to make be the same one?
+# On one GPU, with the public code's 13.76 million parameters: *as published* whole, *starved* with
+# one noise level. (*Well fed* is a small network in every profile; there it has 2,000 steps, so its
+# rows tell of a longer run and not of size. *As published* has four times the laptop's noise levels,
+# so its rows tell of size and budget together; *starved* grows in size alone.) **Predict first:**
+# will the better change to make be the same one?
 #
 # Recorded with `python -m resfold_nb study contrast --profile gpu --out data/recorded`.
 

@@ -152,7 +152,8 @@ show.say(f"Of {len(every)} claims, {after} have a rule set **after** its study h
 #
 # The ledger stands on small networks. So the 2 × 2 of skip and scale was recorded once more on a GPU
 # with the public code's 13.76 million parameters, in the two recipes that grow with the profile (*well
-# fed* is small in all). **Predict first:** of the changes that help on the laptop, how many hurt at full
+# fed* is small in all). *Starved* grows in size alone; *as published* is whole there, with four times the
+# noise levels too, so its points tell of size and budget together. **Predict first:** of the changes that help on the laptop, how many hurt at full
 # size?
 #
 # Each point is one change in one recipe at one place: left of the dotted line it helps on the laptop,

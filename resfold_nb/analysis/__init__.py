@@ -29,6 +29,7 @@ from resfold_nb.analysis.recorded import (
     recorded_runs,
     recorded_samples,
     steps_to_pass,
+    table_name,
 )
 from resfold_nb.analysis.rotations import best_rotated, rotation_floor
 from resfold_nb.analysis.run import Mark, Run, marks_for, measure, run
@@ -50,5 +51,5 @@ __all__ = ["ACROSS", "AttentionMaps", "Claim", "Cost", "Curve", "ErrorByTimestep
            "judge", "marks_for", "measure", "median_range", "peak_memory", "probe_tokens", "ratio",
            "read_timestep", "recorded_benchmark", "recorded_budget", "recorded_curve",
            "recorded_ends", "recorded_quantity", "recorded_runs", "recorded_samples",
-           "rotation_floor", "run", "sample", "sample_errors", "steps_to_pass", "ten_chain_ids",
+           "rotation_floor", "run", "sample", "sample_errors", "steps_to_pass", "table_name", "ten_chain_ids",
            "training_cost", "variant", "variant_curve", "variant_errors", "variant_quantity"]

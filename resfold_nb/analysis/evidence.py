@@ -9,7 +9,7 @@ import numpy as np
 from resfold_nb.analysis.claims import Finding
 from resfold_nb.analysis.intervals import Interval, bootstrap, ratio
 from resfold_nb.analysis.plans import CORE_PROTEINS, CORE_RECIPES, FACTORS, factor_applies
-from resfold_nb.analysis.recorded import Curve, recorded_curve
+from resfold_nb.analysis.recorded import Curve, recorded_curve, table_name
 from resfold_nb.analysis.tables import variant_curve, variant_quantity
 from resfold_nb.training import Recipe, named_recipe
 from resfold_nb.training.recipes import FROZEN_ON
@@ -53,7 +53,7 @@ def contrast_change(form: str, name: str, when: When, profile: str = "laptop") -
 
     On the one protein that all recipes were run on; superposed where the training was.
     """
-    study = "contrast" if profile == "laptop" else f"contrast_{profile}"
+    study = table_name("contrast", profile)
     recipes = [named_recipe(name, profile, form=f) for f in (form, "residual")]
     sides = [whole([errors(lambda t, r=r: recorded_curve(study, r, FROZEN_ON, t), when,
                            superposed=r.superposed)]) for r in recipes]

@@ -82,7 +82,7 @@ class Draws(NamedTuple):
 
 def draws_of(batch: Batch, draws: int, seed: int, rotate: bool = False) -> Draws:
     """`draws` noise draws of each protein, and its points turned at random if `rotate`."""
-    eps = _noise(batch, draws, seed)
+    eps = measuring_noise(batch, draws, seed)
     x0, mask, scale = (x.repeat_interleave(draws, 0) for x in (batch.x0, batch.mask, batch.scale))
     if rotate:
         turns = random_rotations(len(eps), torch.Generator().manual_seed(seed), eps.cpu())
@@ -115,8 +115,8 @@ def _distances(points: Tensor, drawn: Draws, centroids: bool) -> tuple[Tensor, T
     return rmse(points, x0, mask) * drawn.scale, rmsd(points, x0, mask) * drawn.scale
 
 
-def _noise(batch: Batch, draws: int, seed: int) -> Tensor:
-    # Drawn on the CPU, so that every device measures with the same noise.
+def measuring_noise(batch: Batch, draws: int, seed: int) -> Tensor:
+    """(B draws, N, 3) noise for each protein in turn, where the batch is: the same on every device."""
     shape = (len(batch.x0) * draws, *batch.x0.shape[1:])
     generator = torch.Generator().manual_seed(seed)
     return torch.randn(shape, generator=generator).to(batch.x0.device, batch.x0.dtype)
@@ -134,7 +134,7 @@ def sample(predictor: Predictor, batch: Batch, *, copies: int = 4, sampler: str 
     predictor.eval()
     batch = batch.to(predictor.a.device, predictor.a.dtype)
     calls = predictor.schedule.timesteps - 1 if timesteps is None else len(timesteps)
-    start, *steps = (_noise(batch, copies, seed + i) for i in range(calls + 1))
+    start, *steps = (measuring_noise(batch, copies, seed + i) for i in range(calls + 1))
     if signal:
         first = predictor.schedule.timesteps - 1 if timesteps is None else timesteps[0]
         x0 = batch.x0.repeat_interleave(copies, 0)

@@ -32,6 +32,11 @@ class Curve:
     seeds: tuple[int, ...]
 
 
+def table_name(study: str, profile: str) -> str:
+    """What a study's tables are called: by the study alone in profile laptop."""
+    return study if profile == "laptop" else f"{study}_{profile}"
+
+
 def recorded_curve(study: str, recipe: Recipe, protein: str, t: int | str) -> Curve | None:
     """The recorded curve at timestep t, or of samples (t = "sampled"); None if not recorded.
 

@@ -30,6 +30,7 @@ from resfold_nb.analysis.measure import sample
 from resfold_nb.analysis.plans import STUDIES, Cell
 from resfold_nb.analysis.price import Price, price
 from resfold_nb.analysis.quantities import quantities
+from resfold_nb.analysis.recorded import table_name
 from resfold_nb.analysis.run import Run, run
 from resfold_nb.analysis.settings import batch_for, held_out_batch
 from resfold_nb.analysis.store import Result, Store
@@ -281,7 +282,7 @@ def _show(outcomes: Iterator[Outcome], planned: Price) -> None:
 
 def _record(options: argparse.Namespace, cells: Sequence[Cell], store: Store, out: Path) -> int:
     """Write the tables, unless those in the folder hold more runs than this study has now."""
-    table = options.name if options.profile == "laptop" else f"{options.name}_{options.profile}"
+    table = table_name(options.name, options.profile)
     results = [r for cell in cells if (r := store.read(cell)) is not None]
     write_failures(out, table, [(c, why) for c in cells if (why := store.failure(c)) is not None])
     before = rows_in(out, table)

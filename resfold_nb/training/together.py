@@ -51,16 +51,17 @@ class Together:
     step : as in `State`.
     losses : (M,) on the device, detached; NaN at step 0.
     members : which, in order.
+    ensemble : all their weights, trained in place.
     """
 
     step: int
     losses: Tensor
     members: tuple[Member, ...]
-    _ensemble: Ensemble
+    ensemble: Ensemble
 
     def predictor(self, index: int) -> Predictor:
         """A member's own model, brought up to date; the next call for it changes the same object."""
-        return self._ensemble.predictor(index)
+        return self.ensemble.predictor(index)
 
 
 def can_train_together(recipe: Recipe, batch: Batch) -> bool:

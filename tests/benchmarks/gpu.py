@@ -23,7 +23,7 @@ from benchmarks.six_forms import FORMS
 from benchmarks.training import full, protein_of, small
 
 from resfold_nb.analysis import count_flop, sample
-from resfold_nb.analysis.measure import MEASURING_SEED, _noise
+from resfold_nb.analysis.measure import MEASURING_SEED, measuring_noise
 from resfold_nb.data import Batch
 from resfold_nb.model import as_written
 from resfold_nb.training import Member, Recipe, build, named_recipe, train, train_together
@@ -133,7 +133,7 @@ def compiled_study() -> Iterator[dict[str, Any]]:
     recipe, batch, n = small(), protein_of(64), 2 if SMOKE else 40
     members = [Member(form, seed) for seed in range(SEEDS) for form in FORMS]
     states = train_together(recipe, members, batch, DEVICE)
-    ensemble = next(states)._ensemble
+    ensemble = next(states).ensemble
     ensemble.losses = torch.compile(ensemble.losses)  # type: ignore[method-assign]
     start = time.perf_counter()
     work = repeated(lambda: next(states), n)
@@ -220,7 +220,7 @@ def sampling() -> Iterator[dict[str, Any]]:
     """Eight structures from 49 calls at full size."""
     batch = protein_of(100).to(DEVICE)
     noisy, clean = (build(big(**changes), device=DEVICE) for changes in ({}, CLEAN))
-    start, *steps = (_noise(batch, 8, MEASURING_SEED + i) for i in range(50))
+    start, *steps = (measuring_noise(batch, 8, MEASURING_SEED + i) for i in range(50))
     plain, noise = plain_like(noisy), torch.stack(steps)
     yield from compare("full size, 100 residues, 8 structures, 49 calls", {
         "plain, noisy trunk": (repeated(lambda: plain_sampling(plain, batch, start, noise), 1), 1),

@@ -11,7 +11,7 @@ from benchmarks.plain import plain_like, plain_sampling
 from benchmarks.training import full, protein_of, small
 
 from resfold_nb.analysis import sample
-from resfold_nb.analysis.measure import MEASURING_SEED, _noise
+from resfold_nb.analysis.measure import MEASURING_SEED, measuring_noise
 from resfold_nb.data import Batch
 from resfold_nb.model import Features, Predictor
 from resfold_nb.training import Recipe, build
@@ -29,7 +29,7 @@ def with_diffusers(model: Predictor, batch: Batch, copies: int) -> Callable[[], 
                               prediction_type="sample", variance_type="fixed_small",
                               clip_sample=False)
     denoise = model.denoiser_for(Features.of(batch))
-    start = _noise(batch, copies, MEASURING_SEED)
+    start = measuring_noise(batch, copies, MEASURING_SEED)
 
     @torch.no_grad()
     def run() -> torch.Tensor:
@@ -46,7 +46,7 @@ def with_diffusers(model: Predictor, batch: Batch, copies: int) -> Callable[[], 
 def sides(recipe: Recipe, noisy: Recipe, batch: Batch) -> dict[str, Callable[[], object]]:
     """What is timed: each draws `COPIES` structures."""
     ours, blind = build(noisy), build(recipe)
-    start, *steps = (_noise(batch, COPIES, MEASURING_SEED + i) for i in range(50))
+    start, *steps = (measuring_noise(batch, COPIES, MEASURING_SEED + i) for i in range(50))
     plain, noise = plain_like(ours), torch.stack(steps)
     return {"plain, noisy trunk": lambda: plain_sampling(plain, batch, start, noise),
             "ours, noisy trunk": lambda: sample(ours, batch, copies=COPIES),

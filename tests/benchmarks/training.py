@@ -12,6 +12,7 @@ from benchmarks.harness import alternate, ratio, record
 from benchmarks.plain import plain_like, plain_training
 
 from resfold_nb.data import Batch, catalogue, load, make_batch
+from resfold_nb.model import NetworkSize
 from resfold_nb.training import Recipe, build, named_recipe, train
 
 
@@ -24,7 +25,7 @@ def protein_of(length: int) -> Batch:
 def full(**changes: Any) -> Recipe:
     """The full size, 48 noise levels."""
     return named_recipe("well_fed", "gpu", form="x0", steps=10**6, noise_levels=48).but(
-        **{**dict(width=256, trunk_layers=9, denoiser_blocks=7, heads=8), **changes})
+        size=NetworkSize.full()).but(**changes)
 
 
 def small(**changes: Any) -> Recipe:
