@@ -9,10 +9,10 @@ import sys
 import time
 from pathlib import Path
 
-from resfold_nb.analysis.lanes import local_lanes
-from resfold_nb.analysis.plans import Cell
-from resfold_nb.analysis.store import Result, Store
-from resfold_nb.analysis.study import conduct, run_cell
+from resfold_nb.studies.workers import local_lanes
+from resfold_nb.studies.plans import Cell
+from resfold_nb.studies.store import Result, Store
+from resfold_nb.studies.runner import conduct, run_cell
 from resfold_nb.model import NetworkSize
 from resfold_nb.training import Recipe
 

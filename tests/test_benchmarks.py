@@ -14,8 +14,8 @@ from benchmarks import calls, figure, views, walls
 from benchmarks.plain import plain_like, plain_sampling
 from PIL import Image
 
-from resfold_nb.analysis import sample
-from resfold_nb.analysis.measure import MEASURING_SEED, measuring_noise
+from resfold_nb.measure import sample
+from resfold_nb.measure.errors import MEASURING_SEED, measuring_noise
 from resfold_nb.data import load, make_batch
 from resfold_nb.model import Features
 from resfold_nb.training import build, named_recipe
@@ -72,7 +72,7 @@ def test_a_model_that_ignores_the_noise_needs_one_call_and_a_turned_one_all() ->
 
 def test_each_variant_is_looked_up_once_and_its_rows_agree_with_what_was_recorded() -> None:
     names = [name for _, name in calls.planned(calls.MANY)]
-    assert len(names) == len(set(names)) and {"A", "broken", "C", "A + E"} <= set(names)
+    assert len(names) == len(set(names)) and {"A", "scaled residual", "C", "A + E"} <= set(names)
     one = next(one for one in calls.recorded(calls.MANY) if one.variant == "A")
     first, *_, last = calls.error_rows(one)
     assert (first["calls"], first["RMSD over that of 49 calls"]) == (49, 1.0)

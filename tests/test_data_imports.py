@@ -89,8 +89,8 @@ def test_a_study_runs_with_torch_and_numpy_alone(tmp_path: Path) -> None:
     result = run(
         f"""
         from pathlib import Path
-        from resfold_nb.analysis.store import Store
-        from resfold_nb.analysis.study import Cell, run_cell
+        from resfold_nb.studies.store import Store
+        from resfold_nb.studies.runner import Cell, run_cell
         from resfold_nb.model import NetworkSize
         from resfold_nb.training import Recipe
         tiny = Recipe("tiny", size=NetworkSize(16, 1, 1, 2), steps=3, noise_levels=2)

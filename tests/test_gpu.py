@@ -13,23 +13,16 @@ from typing import Any
 import pytest
 import torch
 
-from resfold_nb import analysis
-from resfold_nb.analysis.groups import InGroups
-from resfold_nb.analysis.lanes import in_process_lane
-from resfold_nb.analysis.plans import Cell
-from resfold_nb.analysis.store import Store
-from resfold_nb.analysis.study import conduct, result_of, run_cell
+from resfold_nb import measure
+from resfold_nb.studies.groups import InGroups
+from resfold_nb.studies.workers import in_process_lane
+from resfold_nb.studies.plans import Cell
+from resfold_nb.studies.store import Store
+from resfold_nb.studies.runner import conduct, result_of, run_cell
 from resfold_nb.data import load, make_batch
-from resfold_nb.model import Features, NetworkSize, Replay, as_written
-from resfold_nb.training import (
-    Curriculum,
-    Member,
-    Recipe,
-    Rollout,
-    build,
-    train,
-    train_together,
-)
+from resfold_nb.engine import Member, Replay, as_written, replayed, train, train_together
+from resfold_nb.model import Features, NetworkSize
+from resfold_nb.training import Curriculum, Recipe, Rollout, build
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA GPU: not tested here")
 
@@ -40,7 +33,7 @@ PAIR = make_batch([load("1K61_C"), load("1R69_A")])
 VARIANTS: list[dict[str, Any]] = [
     {}, {"trunk_sees_points": False, "time_embedding": "log_snr"}, {"rotate": True},
     {"curriculum": Curriculum()}, {"rollout": Rollout(3, random=True)},
-    {"rollout": Rollout(2, checkpoint=True)}, {"proteins": 1}, {"precision": "bf16"},
+    {"rollout": Rollout(2, checkpoint=True)}, {"proteins_per_step": 1}, {"precision": "bf16"},
     {"precision": "tf32"}, {"superposed": True, "pair_distance": 0.1},
 ]
 
@@ -89,19 +82,19 @@ def test_members_lose_as_much_as_alone(changes: dict[str, Any]) -> None:
 @pytest.mark.parametrize("clean", [False, True])
 def test_recorded_measurements_are_plain_ones(clean: bool) -> None:
     *_, state = train(TINY.but(trunk_sees_points=not clean), PAIR, device="cuda")
-    found = analysis.error_by_timestep(state.predictor, PAIR, draws=2).rmse
-    samples = analysis.sample(state.predictor, PAIR, copies=2).final
+    found = measure.error_by_timestep(state.predictor, PAIR, draws=2).rmse
+    samples = measure.sample(state.predictor, PAIR, copies=2).final
     with as_written():
-        assert found.tolist() == analysis.error_by_timestep(state.predictor, PAIR, draws=2).rmse.tolist()
-        assert torch.equal(samples, analysis.sample(state.predictor, PAIR, copies=2).final)
+        assert found.tolist() == measure.error_by_timestep(state.predictor, PAIR, draws=2).rmse.tolist()
+        assert torch.equal(samples, measure.sample(state.predictor, PAIR, copies=2).final)
     on_cpu = state.predictor.cpu()
-    assert found == pytest.approx(analysis.error_by_timestep(on_cpu, PAIR, draws=2).rmse, abs=0.02)
+    assert found == pytest.approx(measure.error_by_timestep(on_cpu, PAIR, draws=2).rmse, abs=0.02)
 
 
 def test_a_recorded_denoiser_sees_the_weights_of_now() -> None:
     states = train(TINY.but(learning_rate=1e-2), BATCH, device="cuda")
     predictor = next(states).predictor
-    denoise = predictor.denoiser_for(Features.of(BATCH.to("cuda")))
+    denoise = replayed(predictor.denoiser_for(Features.of(BATCH.to("cuda"))), "cuda")
     x, t = torch.randn(2, *BATCH.x0.shape[1:], device="cuda"), torch.full((2,), 30, device="cuda")
     with torch.no_grad():
         before = [denoise(x, t) for _ in range(3)]
@@ -122,7 +115,7 @@ def test_a_replayed_function_reads_its_inputs() -> None:
 
 def test_gradients_still_flow_through_a_denoiser() -> None:
     predictor = build(TINY, device="cuda")
-    denoise = predictor.denoiser_for(Features.of(BATCH.to("cuda")))
+    denoise = replayed(predictor.denoiser_for(Features.of(BATCH.to("cuda"))), "cuda")
     x = torch.randn(2, *BATCH.x0.shape[1:], device="cuda", requires_grad=True)
     denoise(x, torch.full((2,), 30, device="cuda")).sum().backward()
     assert x.grad.abs().sum() > 0

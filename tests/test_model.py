@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from typing import Any
 
 import pytest
 import torch
@@ -11,6 +11,7 @@ from torch import nn
 
 from resfold_nb.data import load, make_batch
 from resfold_nb.diffusion import get_form, linear
+from resfold_nb.engine.precision import matrix_products
 from resfold_nb.model import (
     AtomSize,
     Features,
@@ -20,24 +21,24 @@ from resfold_nb.model import (
     count_parameters,
 )
 from resfold_nb.model.atoms import KEYS, QUERIES, AtomBlock, WindowAttention
-from resfold_nb.model.layers import AdaLN, Attention, SwiGLU, TrunkBlock, mix, sinusoidal
+from resfold_nb.model.layers import AdaLN, Attention, SwiGLU, TrunkBlock, sinusoidal
+from resfold_nb.training import Recipe
 
 SMALL = NetworkSize(width=32, trunk_layers=2, denoiser_blocks=2, heads=4)
 ATOM_SIZES = {reach: AtomSize(2, 16, 2, reach) for reach in ("none", "residue", "window")}
-SIZES = {
-    SMALL: "noisy trunk",
-    replace(SMALL, trunk_sees_points=False): "clean trunk",
-    replace(SMALL, atoms=AtomSize(blocks=0)): "twelve numbers",
-    **{replace(SMALL, atoms=size): f"atoms, {reach}" for reach, size in ATOM_SIZES.items()},
-    replace(SMALL, atoms=AtomSize(2, 16, 2, skips=False)): "atoms, no skips",
-    **{replace(SMALL, time_embedding=kind): f"time: {kind}"
-       for kind in ("sinusoidal", "log_snr", "none")},
+OPTIONS: dict[str, dict[str, Any]] = {
+    "noisy trunk": {},
+    "clean trunk": {"trunk_sees_points": False},
+    "twelve numbers": {"atoms": AtomSize(blocks=0)},
+    **{f"atoms, {reach}": {"atoms": size} for reach, size in ATOM_SIZES.items()},
+    "atoms, no skips": {"atoms": AtomSize(2, 16, 2, skips=False)},
+    **{f"time: {kind}": {"time_embedding": kind} for kind in ("sinusoidal", "log_snr", "none")},
 }
 
 
-def network(size: NetworkSize = SMALL, seed: int = 0) -> ResFold:
+def network(size: NetworkSize = SMALL, seed: int = 0, **options: Any) -> ResFold:
     torch.manual_seed(seed)
-    return ResFold(size).eval()
+    return ResFold(size, **options).eval()
 
 
 def test_full_size_has_13_76_million_parameters() -> None:
@@ -61,8 +62,8 @@ def test_bf16_attention_rounds_its_inputs_and_nothing_else() -> None:
     """On a CPU; outputs and gradients are those of fp32 attention on the rounded inputs."""
     inputs = [torch.randn(2, 4, 11, 8).bfloat16().requires_grad_() for _ in range(3)]
     exact = [x.detach().float().requires_grad_() for x in inputs]
-    with torch.autocast("cpu", torch.bfloat16):
-        out = mix(*inputs, None)
+    with matrix_products("bf16", "cpu"):
+        out = F.scaled_dot_product_attention(*inputs)
     expected = F.scaled_dot_product_attention(*exact)
     torch.testing.assert_close(out, expected)
     weights = torch.randn_like(expected)
@@ -119,11 +120,11 @@ def test_heads_must_divide_the_width() -> None:
 
 
 @pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float32, 1e-5), (torch.float64, 1e-10)])
-@pytest.mark.parametrize("size", SIZES, ids=SIZES.__getitem__)
+@pytest.mark.parametrize("options", OPTIONS.values(), ids=OPTIONS)
 def test_padding_and_batching_change_nothing(dtype: torch.dtype, tolerance: float,
-                                             size: NetworkSize) -> None:
+                                             options: dict[str, Any]) -> None:
     structures = [load(i) for i in ("1K61_C", "1R69_A", "1HZ6_A")]
-    net, points = network(size).to(dtype), size.point_set
+    net, points = network(**options).to(dtype), "backbone" if "atoms" in options else "centroid"
     batch = make_batch(structures, points=points).to(dtype=dtype)
     t = torch.tensor([1, 25, 49])
     with torch.no_grad():
@@ -141,7 +142,7 @@ def test_padding_and_batching_change_nothing(dtype: torch.dtype, tolerance: floa
 
 def test_several_noise_levels_of_a_protein_equal_one_at_a_time() -> None:
     for sees in (True, False):
-        net = network(NetworkSize(32, 2, 2, 4, trunk_sees_points=sees))
+        net = network(trunk_sees_points=sees)
         batch = make_batch([load("1R69_A"), load("1K61_C")])
         features, t = Features.of(batch), torch.tensor([1, 7, 25, 49])
         x = torch.randn(4, *batch.x0.shape[1:])
@@ -154,7 +155,7 @@ def test_several_noise_levels_of_a_protein_equal_one_at_a_time() -> None:
 def test_fix_e_hides_the_points_from_the_trunk() -> None:
     batch = make_batch(load("1R69_A"))
     features = Features.of(batch)
-    seeing, clean = network(), network(NetworkSize(32, 2, 2, 4, trunk_sees_points=False))
+    seeing, clean = network(), network(trunk_sees_points=False)
     moved = batch.x0 + 1
     assert not torch.equal(seeing.trunk(features, batch.x0), seeing.trunk(features, moved))
     assert torch.equal(clean.trunk(features, batch.x0), clean.trunk(features, moved))
@@ -167,7 +168,7 @@ def test_fix_e_hides_the_points_from_the_trunk() -> None:
 
 def test_zero_initialised_output_starts_at_zero() -> None:
     batch = make_batch(load("1R69_A"))
-    net = network(NetworkSize(32, 1, 1, 4, zero_init_output=True))
+    net = network(NetworkSize(32, 1, 1, 4), zero_init_output=True)
     assert not net(batch.x0, torch.tensor([25]), Features.of(batch)).any()
 
 
@@ -224,7 +225,7 @@ def test_how_far_an_atom_sees(reach: str, farthest: int) -> None:
 def test_skips_carry_what_a_token_forgets() -> None:
     """Without skips and without names, the atoms of a residue come out at one place."""
     for skips in (True, False):
-        net = network(replace(SMALL, atoms=AtomSize(2, 16, 2, skips=skips)))
+        net = network(atoms=AtomSize(2, 16, 2, skips=skips))
         with torch.no_grad():
             net.denoiser.decoder.name.zero_()
         batch = make_batch(load("1K61_C"), points="backbone")
@@ -234,7 +235,7 @@ def test_skips_carry_what_a_token_forgets() -> None:
 
 
 def test_the_decoder_takes_skips_last_block_first() -> None:
-    net = network(replace(SMALL, atoms=AtomSize(2, 16, 2)))
+    net = network(atoms=AtomSize(2, 16, 2))
     decoder, tokens = net.denoiser.decoder, torch.randn(1, 9, 32)
     skips = [torch.randn(1, 9, 4, 16) for _ in range(2)]
     atoms = decoder.from_token(tokens).unsqueeze(2) + decoder.name
@@ -245,7 +246,7 @@ def test_the_decoder_takes_skips_last_block_first() -> None:
 
 
 def test_a_blind_network_gives_one_answer() -> None:
-    net = network(replace(SMALL, trunk_sees_points=False, denoiser_sees_points=False,
+    net = network(**dict(trunk_sees_points=False, denoiser_sees_points=False,
                           time_embedding="none"))
     batch = make_batch(load("1K61_C"))
     t = torch.tensor([1, 25, 49])
@@ -257,14 +258,13 @@ def test_a_blind_network_gives_one_answer() -> None:
 
 def test_a_log_snr_embedding_sees_the_schedule_and_not_the_number_of_the_timestep() -> None:
     """Two schedules that agree in log-SNR at t = 3 and 7 get one vector there."""
-    size = replace(SMALL, time_embedding="log_snr")
     level = torch.linspace(5, -5, 50, dtype=torch.float64)
     other = level.clone()
     other[7], other[3] = level[3], level[7]
     times = []
     for table in (level, other):
         torch.manual_seed(0)
-        times.append(ResFold(size, table).denoiser.time)
+        times.append(ResFold(SMALL, table, time_embedding="log_snr").denoiser.time)
     torch.testing.assert_close(times[0](torch.tensor([3, 7])), times[1](torch.tensor([7, 3])))
 
 
@@ -274,7 +274,7 @@ def test_a_log_snr_embedding_sees_the_schedule_and_not_the_number_of_the_timeste
 ])
 def test_networks_that_cannot_be_built_are_refused(changes: dict, message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        replace(SMALL, **changes)
+        Recipe("refused", size=SMALL, **changes)
     with pytest.raises(ValueError, match="reach is 'far'"):
         AtomSize(reach="far")
     with pytest.raises(ValueError, match="0 or more"):
@@ -284,5 +284,5 @@ def test_networks_that_cannot_be_built_are_refused(changes: dict, message: str) 
 def test_zero_initialised_output_of_atoms_starts_at_zero() -> None:
     batch = make_batch(load("1R69_A"), points="backbone")
     for blocks in (0, 1):
-        net = network(replace(SMALL, atoms=AtomSize(blocks), zero_init_output=True))
+        net = network(atoms=AtomSize(blocks), zero_init_output=True)
         assert not net(batch.x0, torch.tensor([25]), Features.of(batch)).any()

@@ -63,7 +63,7 @@ def test_two_or_three_exercises_each_with_a_hidden_solution_and_a_check(
 
 
 def test_it_records_what_it_measured(notebook: nbformat.NotebookNode) -> None:
-    assert "record(" in code_of(notebook)[-1]
+    assert "metric(" in code_of(notebook)[-1]
 
 
 def test_no_cell_uses_what_hangs_or_bloats(notebook: nbformat.NotebookNode) -> None:

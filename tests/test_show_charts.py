@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from resfold_nb.analysis import baselines
+from resfold_nb.measure import baselines
 from resfold_nb.diffusion import FORMS, linear
 from resfold_nb.show import (
     PALETTE,

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from resfold_nb import show
-from resfold_nb.analysis import error_by_timestep, gradient_by_timestep
+from resfold_nb.measure import error_by_timestep, gradient_by_timestep
 from resfold_nb.data import load, make_batch
 from resfold_nb.diffusion import FORMS, get_schedule
 from resfold_nb.show.curves import shared_plotly
@@ -50,9 +50,9 @@ def test_new_lines_travel_alone_and_a_saved_notebook_has_them(
 
 
 @pytest.mark.parametrize(("marks", "said"), [
-    ([show.Mark(2, [0], [0])], "the chart has 2"), ([show.Mark(0, [0, 1], [0])], "2 x for 1 y"),
-    ([show.Mark(0, [0], [0]), show.Mark(1, [0, 1], [0, 1])], "1 and 2 frames")])
-def test_marks_that_do_not_fit_are_refused(marks: list[show.Mark], said: str) -> None:
+    ([show.Marker(2, [0], [0])], "the chart has 2"), ([show.Marker(0, [0, 1], [0])], "2 x for 1 y"),
+    ([show.Marker(0, [0], [0]), show.Marker(1, [0, 1], [0, 1])], "1 and 2 frames")])
+def test_marks_that_do_not_fit_are_refused(marks: list[show.Marker], said: str) -> None:
     with pytest.raises(ValueError, match=said):
         show.curves(chart(), alt=ALT, marks=marks)
 
@@ -113,7 +113,7 @@ def test_superposed_predictions_lie_on_the_truth() -> None:
 
 def test_a_form_keeps_its_colour_beside_another_model_of_a_form() -> None:
     pair = models("residual", "x0")
-    three = {"broken": pair["residual"], "A": pair["x0"], "A + E": pair["x0"]}
+    three = {"scaled residual": pair["residual"], "A": pair["x0"], "A + E": pair["x0"]}
     made = show.denoising(three, BATCH, alt=ALT).scrubber.panes[-1]
     colours = [trace["line"]["color"] for trace in made.figure["data"][:3]]
     assert colours[:2] == [show.PALETTE["residual"], show.PALETTE["x0"]]

@@ -13,9 +13,9 @@ import pytest
 from IPython.display import HTML
 
 from resfold_nb import show
-from resfold_nb.analysis.claims import VERDICTS, Claim, Finding, Judgement, Rule, judge
-from resfold_nb.analysis.intervals import Interval
-from resfold_nb.analysis.ledger import judged
+from resfold_nb.verdict.rules import VERDICTS, Claim, Finding, Judgement, Rule, judge
+from resfold_nb.measure.intervals import Interval
+from resfold_nb.verdict.ledger import judged
 
 
 def drawn(page: str) -> list[ET.Element]:

@@ -199,7 +199,7 @@ def test_a_fixed_number_of_steps_can_be_continued(batch: Batch) -> None:
 @pytest.mark.usefixtures("slow")
 def test_an_error_is_shown_and_kept(batch: Batch) -> None:
     async def go() -> LiveTraining:
-        wild = RECIPE.but(learning_rate=1e30, decay=False)
+        wild = RECIPE.but(learning_rate=1e30, cosine_decay=False)
         made = live_training(wild, batch, alt=ALT, every=100, wait=False)
         made.start()
         await made.settled()
@@ -213,7 +213,7 @@ def test_an_error_is_shown_and_kept(batch: Batch) -> None:
 
 def test_without_anybody_there_an_error_is_raised(batch: Batch) -> None:
     with pytest.raises(FloatingPointError, match="loss of nan"):
-        live_training(RECIPE.but(learning_rate=1e30, decay=False), batch, alt=ALT, every=100)
+        live_training(RECIPE.but(learning_rate=1e30, cosine_decay=False), batch, alt=ALT, every=100)
 
 
 @pytest.mark.usefixtures("slow")

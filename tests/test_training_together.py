@@ -10,30 +10,20 @@ from typing import Any
 import pytest
 import torch
 
-from resfold_nb import analysis
-from resfold_nb.analysis import groups
-from resfold_nb.analysis.groups import InGroups
-from resfold_nb.analysis.lanes import in_process_lane
-from resfold_nb.analysis.plans import Cell
-from resfold_nb.analysis.run import Run, run, run_together
-from resfold_nb.analysis.store import Store
-from resfold_nb.analysis.study import conduct, result_of, run_cell
+from resfold_nb import measure
+from resfold_nb.studies import groups
+from resfold_nb.studies.groups import InGroups
+from resfold_nb.studies.workers import in_process_lane
+from resfold_nb.studies.plans import Cell
+from resfold_nb.measure.run import Run, run_together, train_and_measure
+from resfold_nb.studies.store import Store
+from resfold_nb.studies.runner import conduct, result_of, run_cell
 from resfold_nb.data import load, make_batch
 from resfold_nb.diffusion import FORMS
 from resfold_nb.model import AtomSize, NetworkSize
-from resfold_nb.training import (
-    Curriculum,
-    Draw,
-    Member,
-    Recipe,
-    Rollout,
-    build,
-    draw,
-    train,
-    train_together,
-    training_loss,
-)
-from resfold_nb.training.together import Ensemble
+from resfold_nb.engine import Member, train_together
+from resfold_nb.engine.together import Ensemble
+from resfold_nb.training import Curriculum, Draw, Recipe, Rollout, build, draw, train, training_loss
 
 TINY = Recipe("tiny", size=NetworkSize(16, 1, 1, 2), steps=8, noise_levels=3, warmup=2)
 BATCH = make_batch(load("1K61_C"))
@@ -86,18 +76,18 @@ def test_runs_and_measurements_are_those_of_runs_alone() -> None:
     members = [Member("residual", 0), Member("x0", 1), Member("v", 1)]
     found = run_together(TINY, members, BATCH, device="cpu", marks=(0, 4))
     for m, together in zip(members, found, strict=True):
-        alone = run(TINY.but(form=m.form), BATCH, m.seed, marks=(0, 4))
+        alone = train_and_measure(TINY.but(form=m.form), BATCH, m.seed, marks=(0, 4))
         assert together.recipe == alone.recipe and together.seed == alone.seed
         assert [mark.step for mark in together.marks] == [0, 4, 8]
         for a, b in zip(together.marks, alone.marks, strict=True):
             assert a.errors.rmse == pytest.approx(b.errors.rmse, rel=1e-3, abs=1e-3)
             assert a.sampled_rmsd == pytest.approx(b.sampled_rmsd, rel=1e-2)
         assert together.losses[1:] == pytest.approx(alone.losses[1:], rel=1e-3)
-        shown = analysis.error_by_timestep(together.predictor, BATCH, draws=2).rmse
+        shown = measure.error_by_timestep(together.predictor, BATCH, draws=2).rmse
         assert shown == pytest.approx(alone.last.errors.rmse, rel=1e-3, abs=1e-3)
 
 
-@pytest.mark.parametrize("recipe", [TINY.but(rollout=Rollout(2)), TINY.but(proteins=1),
+@pytest.mark.parametrize("recipe", [TINY.but(rollout=Rollout(2)), TINY.but(proteins_per_step=1),
                                     TINY.but(precision="bf16")])
 def test_what_cannot_be_done_side_by_side_is_refused(recipe: Recipe) -> None:
     with pytest.raises(ValueError, match="use train for each run"):

@@ -114,16 +114,16 @@ def test_what_was_written_by_hand_outlives_a_new_measurement() -> None:
 
 
 def test_bands_are_measured_resumed_and_renewed(checkout: Checkout) -> None:
-    record = "from resfold_nb.workbook import goal, record\n"
+    start = "from resfold_nb.workbook import goal, metric\n"
     folder = checkout.root / "data" / "bands"
-    checkout.add_notebook("01_a", record + 'goal("late", seed, "<", 4)')
+    checkout.add_notebook("01_a", start + 'goal("late", seed, "<", 4)')
     done = checkout.run("bands", "--profile", "ci")
     assert done.returncode == 1
     assert "01_a, seed 4: cell" in done.stdout and "01_a keeps its old bands" in done.stdout
     assert bands.load("ci", folder) == {}
 
     expected = {"01_a": {"n": measure("Å", {s: 10 + s for s in range(5)})}}
-    checkout.add_notebook("01_a", record + 'record("n", 10 + seed, "Å")')
+    checkout.add_notebook("01_a", start + 'metric("n", 10 + seed, "Å")')
     done = checkout.run("bands", "--profile", "ci")
     assert done.returncode == 0 and "are kept" not in done.stdout, done.stdout
     assert bands.load("ci", folder) == expected

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from resfold_nb.analysis import recorded_benchmark
+from resfold_nb.studies import recorded_benchmark
 from resfold_nb.workbook import readme
 
 

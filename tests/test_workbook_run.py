@@ -19,7 +19,7 @@ from resfold_nb.workbook import bands, results
 from resfold_nb.workbook.results import Metric, Result
 from resfold_nb.workbook.summary import Run
 
-RECORD = "from resfold_nb.workbook import goal, record\n"
+RECORD = "from resfold_nb.workbook import goal, metric\n"
 
 
 def write_band(checkout: Checkout, notebook: str, name: str, value: float, unit: str = "") -> None:
@@ -28,7 +28,7 @@ def write_band(checkout: Checkout, notebook: str, name: str, value: float, unit:
 
 
 def test_leaves_notebooks_pages_metrics_and_summary(checkout: Checkout) -> None:
-    checkout.add_notebook("01_a", RECORD + 'record("error", 2 + seed, "Å")', "print(profile)")
+    checkout.add_notebook("01_a", RECORD + 'metric("error", 2 + seed, "Å")', "print(profile)")
     checkout.add_notebook("02_b", RECORD + 'goal("close", 0.5, "<", 1, "Å")')
     write_band(checkout, "01_a", "error", 5.0, "Å")
     done = checkout.run("run", "--profile", "ci", "--seed", "3")
@@ -49,13 +49,13 @@ def test_leaves_notebooks_pages_metrics_and_summary(checkout: Checkout) -> None:
 
 FAULTY = {
     "01_goal": 'goal("close", 1.5, "<", 1, "Å")',
-    "02_band": 'record("n", 1.1)',
-    "03_twice": 'record("n", 1); record("n", 1)',
-    "04_stderr": 'record("n", 1); import warnings; warnings.warn("careful")',
+    "02_band": 'metric("n", 1.1)',
+    "03_twice": 'metric("n", 1); metric("n", 1)',
+    "04_stderr": 'metric("n", 1); import warnings; warnings.warn("careful")',
     "05_error": "x = {}; x['key']",
-    "06_dead": 'record("n", 1); import os; os._exit(3)',
-    "07_slow": 'record("n", 1); import time; time.sleep(60)',
-    "08_fine": 'record("n", 1)',
+    "06_dead": 'metric("n", 1); import os; os._exit(3)',
+    "07_slow": 'metric("n", 1); import time; time.sleep(60)',
+    "08_fine": 'metric("n", 1)',
 }
 
 
@@ -77,17 +77,17 @@ def faulty_run(tmp_path_factory: pytest.TempPathFactory) -> str:
 @pytest.mark.parametrize(
     "complaint",
     [
-        "01_goal failed: cell [3] `from resfold_nb.workbook import goal, record`: AssertionError: "
+        "01_goal failed: cell [3] `from resfold_nb.workbook import goal, metric`: AssertionError: "
         "goal missed · close: 1.5 Å < 1 Å does not hold",
         "Band missed: 02_band · n: 1.1 is outside its band 1 … 1",
         "03_twice failed: recorded more than once: n",
         "04_stderr warned: cell [3] wrote to its error stream: ",
         "UserWarning: careful",
-        "05_error failed: cell [3] `from resfold_nb.workbook import goal, record`: KeyError: 'key'",
+        "05_error failed: cell [3] `from resfold_nb.workbook import goal, metric`: KeyError: 'key'",
         "06_dead failed: cell",
-        "`from resfold_nb.workbook import goal, record`: DeadKernelError: Kernel died",
+        "`from resfold_nb.workbook import goal, metric`: DeadKernelError: Kernel died",
         "07_slow failed: cell",
-        "`from resfold_nb.workbook import goal, record`: CellTimeoutError: A cell timed out",
+        "`from resfold_nb.workbook import goal, metric`: CellTimeoutError: A cell timed out",
     ],
 )
 def test_turns_red(faulty_run: str, complaint: str) -> None:

@@ -61,9 +61,9 @@ def bare(tmp_path: Path) -> Checkout:
     (checkout.root / "pyproject.toml").write_text(PYPROJECT)
     (checkout.root / "backend.py").write_text(BACKEND)
     (checkout.root / "constraints.txt").write_text("# nothing\n")
-    analysis = checkout.root / "resfold_nb" / "analysis"
-    (analysis / "__init__.py").write_text("")
-    (analysis / "study.py").write_text(STUDY)
+    studies = checkout.root / "resfold_nb" / "studies"
+    (studies / "__init__.py").write_text("")
+    (studies / "runner.py").write_text(STUDY)
     return checkout
 
 

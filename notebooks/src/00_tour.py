@@ -19,11 +19,11 @@ seed = 0
 # %%
 import numpy as np
 
-from resfold_nb import analysis, show
+from resfold_nb import measure, show, studies
 from resfold_nb.data import load, make_batch
 from resfold_nb.diffusion import FORMS, get_schedule
 from resfold_nb.training import named_recipe
-from resfold_nb.workbook import goal, record, start
+from resfold_nb.workbook import goal, metric, start
 
 session = start(profile, seed, notebook="00_tour")
 
@@ -78,11 +78,11 @@ show.figure(show.panels(groups, title="Three forms of the same model", x="timest
 # %%
 recipe = named_recipe("starved", profile)
 recipe = recipe.but(steps=session.pick(ci=100, laptop=300, gpu=recipe.steps))
-runs = {form: analysis.run(recipe.but(form=form), batch, seed, device=session.device,
+runs = {form: measure.train_and_measure(recipe.but(form=form), batch, seed, device=session.device,
                            marks=(recipe.steps,), progress=show.progress) for form in ("residual", "x0")}
 
 # %%
-base = analysis.baselines(schedule, 1.0, float(batch.scale[0]))
+base = measure.baselines(schedule, 1.0, float(batch.scale[0]))
 lines = [show.form_line(f, r.last.errors.t, r.last.errors.rmse) for f, r in runs.items()]
 fig = show.chart(lines + show.baseline_lines(base), goal=1.0, x="timestep t", y="RMSE (Å)",
                  title=f"After {recipe.steps} steps on {protein.id}: error by timestep")
@@ -122,12 +122,12 @@ STUDY, PROTEINS = "contrast", ("1HZ6_A", "1R69_A", "1TG0_A", "1CY5_A")
 
 
 def recorded(form, t):
-    return analysis.recorded_ends(STUDY, named_recipe("starved", form=form), PROTEINS, t)
+    return studies.recorded_ends(STUDY, named_recipe("starved", form=form), PROTEINS, t)
 
 
 rows = [{"form": FORMS[f].label, "skip": skip, "scale": scale,
          **{f"t = {t} (Å)" if t != "sampled" else "sampled (Å)":
-            analysis.median_range(recorded(f, t)) for t in (1, 25, 49, "sampled")}}
+            studies.median_range(recorded(f, t)) for t in (1, 25, 49, "sampled")}}
         for f, skip, scale in (("residual", "yes", "sqrt(t/T)"), ("skip_unscaled", "yes", "no"),
                                ("scaled_no_skip", "no", "sqrt(t/T)"), ("x0", "no", "no"))]
 show.table(rows, "Recorded, recipe starved, RMSE: median (range) over proteins and seeds")
@@ -142,11 +142,11 @@ for t in (49, "sampled"):
              f"is {m['residual'] / m['x0']:.1f} times that of fix A. Dropping *only the scale* leaves "
              f"{m['skip_unscaled'] / m['x0']:.1f} times fix A's error, dropping *only the skip* "
              f"{m['scaled_no_skip'] / m['x0']:.1f} times.")
-whole = {t: analysis.recorded_ends("contrast_gpu", named_recipe("as_published", "gpu"), PROTEINS[:1], t,
+whole = {t: studies.recorded_ends("contrast_gpu", named_recipe("as_published", "gpu"), PROTEINS[:1], t,
                                    superposed=True) for t in (49, "sampled")}
 show.say("This is the laptop size on a CPU, in every profile. At full size, with the public code's own recipe, "
          "the broken form's superposed error on one protein is "
-         f"{analysis.median_range(whole[49])} Å at t = 49 and {analysis.median_range(whole['sampled'])} Å "
+         f"{studies.median_range(whole[49])} Å at t = 49 and {studies.median_range(whole['sampled'])} Å "
          "in samples (recorded on one GPU; median and range over seeds). The report says 9.17 and 6.91 Å.")
 
 # %% [markdown]
@@ -243,6 +243,6 @@ print("not answered; the solution is" if my_error is None else "right:", f"{answ
 
 # %%
 goal("broken form at t = 0", float(broken.errors.rmse[0]), "==", 0.0, "Å")
-record("broken over A, mean RMSE over t", broken.errors.rmse.mean() / fixed.errors.rmse.mean())
-record("fix A, mean RMSE over t", float(fixed.errors.rmse.mean()), "Å")
-record("broken, mean RMSE over t", float(broken.errors.rmse.mean()), "Å")
+metric("broken over A, mean RMSE over t", broken.errors.rmse.mean() / fixed.errors.rmse.mean())
+metric("fix A, mean RMSE over t", float(fixed.errors.rmse.mean()), "Å")
+metric("broken, mean RMSE over t", float(broken.errors.rmse.mean()), "Å")

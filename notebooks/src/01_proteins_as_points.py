@@ -22,7 +22,7 @@ from pathlib import Path
 import numpy as np
 
 from resfold_nb import data, show
-from resfold_nb.workbook import goal, record, start
+from resfold_nb.workbook import goal, metric, start
 
 session = start(profile, seed, notebook="01_proteins_as_points")
 
@@ -239,9 +239,9 @@ assert abs(answer - truth) < 0.02, f"it is {truth:.3f}"
 print("not answered; the solution is" if my_factor is None else "right:", f"{answer:.3f}")
 
 # %%
-record("standard deviation of 1HZ6_A", own, "Å")
-record("training-set constant", shared, "Å")
-record("centroid to centroid, mean", float(centroid.mean()), "Å")
-record("centroid to centroid, spread", float(centroid.std()), "Å")
-record("exponent of size against length", float(slope))
+metric("standard deviation of 1HZ6_A", own, "Å")
+metric("training-set constant", shared, "Å")
+metric("centroid to centroid, mean", float(centroid.mean()), "Å")
+metric("centroid to centroid, spread", float(centroid.std()), "Å")
+metric("exponent of size against length", float(slope))
 goal("bundled single chains", len(data.catalogue()), "==", 883)

@@ -16,10 +16,10 @@ seed = 0
 import numpy as np
 import torch
 
-from resfold_nb import analysis, show
+from resfold_nb import measure, show
 from resfold_nb.data import load, make_batch, rmsd, rmse
 from resfold_nb.diffusion import cosine, linear
-from resfold_nb.workbook import goal, record, start
+from resfold_nb.workbook import goal, metric, start
 
 session = start(profile, seed, notebook="02_forward_process")
 
@@ -144,7 +144,7 @@ for k in range(50):
     x_t = tables.a[k] * x0 + tables.s[k] * many
     for name, guess in (("predict zero", 0 * x_t), ("copy x_t", x_t), ("best linear", k_best[k] * x_t)):
         simulated[name].append(sd * float((guess - x0).square().sum(-1).mean().sqrt()))
-formula = analysis.baselines(c, 1.0, sd)
+formula = measure.baselines(c, 1.0, sd)
 gap = max(np.abs(np.array(simulated[n]) / np.maximum(formula[n], 1e-9) - 1)[1:].max()
           for n in formula)
 goal("baselines: formula against simulation", gap, "<", 0.02)
@@ -201,8 +201,8 @@ assert better[answer] and not better[answer - 1], "compare the two dashed lines 
 print("not answered; the solution is" if my_t is None else "right:", f"from t = {answer} on")
 
 # %%
-record("amplitude ratio a/s at t = 49", float(c.amplitude_ratio[49]))
-record("SNR at t = 49", float(c.snr[49]))
-record("RMSE of x_t at t = 25", errors[25][0], "Å")
-record("RMSD of x_t at t = 49", errors[49][1], "Å")
-record("cosine alpha_bar at t = 25", float(schedules["cosine"].alpha_bar[25]))
+metric("amplitude ratio a/s at t = 49", float(c.amplitude_ratio[49]))
+metric("SNR at t = 49", float(c.snr[49]))
+metric("RMSE of x_t at t = 25", errors[25][0], "Å")
+metric("RMSD of x_t at t = 49", errors[49][1], "Å")
+metric("cosine alpha_bar at t = 25", float(schedules["cosine"].alpha_bar[25]))

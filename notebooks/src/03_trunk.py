@@ -22,12 +22,12 @@ from dataclasses import replace
 import numpy as np
 import torch
 
-from resfold_nb import analysis, show
+from resfold_nb import measure, show
 from resfold_nb.data import AMINO_ACIDS, load, make_batch
 from resfold_nb.diffusion import linear
 from resfold_nb.model import Features, NetworkSize, as_written, count_parameters
 from resfold_nb.training import build, named_recipe, train
-from resfold_nb.workbook import goal, record, start
+from resfold_nb.workbook import goal, metric, start
 
 session = start(profile, seed, notebook="03_trunk")
 
@@ -363,7 +363,7 @@ show.say("A residue listens to " + ", ".join(f"{v:.1f} of {L} residues ({n})" fo
 # holds the two equal.
 
 # %%
-heard = analysis.attention_maps(trained, x_t, torch.tensor([25]), features)
+heard = measure.attention_maps(trained, x_t, torch.tensor([25]), features)
 own = [k for k, name in enumerate(heard.names) if name.startswith("trunk")]
 show.attention_view(protein, heard.weights[own], [heard.names[k] for k in own], residue=L // 2,
                     alt=f"Whom each residue of {protein.id} listens to in the trained trunk, at t = 25: "
@@ -575,7 +575,7 @@ def trunk_work(predictor):
     step = sum(rows)
     rows.clear()
     with as_written():  # a GPU would play later calls from a recording, past the counter
-        analysis.sample(predictor, batch, copies=1)
+        measure.sample(predictor, batch, copies=1)
     hook.remove()
     return step, sum(rows)
 
@@ -631,10 +631,10 @@ print("not answered; the solution is" if my_different_tokens is None else "right
       f"{answer}; amino acids that do not occur here: {', '.join(missing) or 'none'}")
 
 # %%
-record("parameters of the trunk", here["whole trunk"])
-record("trunk's share of the full network's parameters", trunk_share)
-record("residue type's share of the difference between residues, untrained",
+metric("parameters of the trunk", here["whole trunk"])
+metric("trunk's share of the full network's parameters", trunk_share)
+metric("residue type's share of the difference between residues, untrained",
        by_part["untrained"]["residue type"])
-record("residues listened to, first block, untrained", reach["untrained"])
-record("cosine of tokens at t = 49 and t = 0, untrained", moved["reads the points, untrained"])
-record("cosine of tokens at t = 49 and t = 0, trained", moved["reads the points, trained"])
+metric("residues listened to, first block, untrained", reach["untrained"])
+metric("cosine of tokens at t = 49 and t = 0, untrained", moved["reads the points, untrained"])
+metric("cosine of tokens at t = 49 and t = 0, trained", moved["reads the points, trained"])

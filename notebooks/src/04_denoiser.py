@@ -21,12 +21,12 @@ from dataclasses import replace
 import numpy as np
 import torch
 
-from resfold_nb import analysis, show
+from resfold_nb import measure, show
 from resfold_nb.data import load, make_batch
 from resfold_nb.diffusion import FORMS, linear
 from resfold_nb.model import Features, NetworkSize, count_parameters
 from resfold_nb.training import build, named_recipe, train
-from resfold_nb.workbook import goal, record, start
+from resfold_nb.workbook import goal, metric, start
 
 session = start(profile, seed, notebook="04_denoiser")
 
@@ -222,7 +222,7 @@ draw(dict(sorted(maps.items())), f"Who listens to whom, told two timesteps ({pro
      "residue heard", "listener", "log2", height=400)
 
 # %%
-heard = analysis.attention_maps(models["trained"], x_t, t, features)
+heard = measure.attention_maps(models["trained"], x_t, t, features)
 own = [k for k, name in enumerate(heard.names) if name.startswith("denoiser")]
 show.attention_view(protein, heard.weights[own], [heard.names[k] for k in own], residue=len(protein) // 2,
                     alt=f"Whom each residue of {protein.id} listens to in the trained denoiser, at t = 25: "
@@ -405,9 +405,9 @@ show.player({n: batch.angstrom(x).flip(0).numpy() for n, x in predicted.items()}
                 "direct x0 shows the bare F.")
 
 # %%
-errors = {n: analysis.error_by_timestep(build(recipe.but(form=n), seed), batch, draws=4).rmse
+errors = {n: measure.error_by_timestep(build(recipe.but(form=n), seed), batch, draws=4).rmse
           for n in names}
-base = analysis.baselines(linear(T), 1.0, sd)
+base = measure.baselines(linear(T), 1.0, sd)
 lines = [show.form_line(n, np.arange(T), e) for n, e in errors.items()]
 fig = show.chart(lines + show.baseline_lines(base), log_y=True, x="timestep t", y="RMSE (Å)",
                  title=f"One untrained network in four forms ({protein.id})")
@@ -552,7 +552,7 @@ solution_1 = sd * math.sqrt(3 * (2 - 2 * a25))
 # %% tags=["check"]
 answer = solution_1 if my_rmse is None else my_rmse
 zero_head = build(recipe.but(zero_init_output=True), seed)
-measured = analysis.error_by_timestep(zero_head, batch, draws=16, timesteps=[25]).rmse[0]
+measured = measure.error_by_timestep(zero_head, batch, draws=16, timesteps=[25]).rmse[0]
 truth = base["copy x_t"][25]
 assert abs(answer - truth) < 0.06, f"F = 0 copies x_t: see the dashed line at t = 25, {truth:.2f} Å"
 print("not answered; the solution is" if my_rmse is None else "right:", f"{answer:.2f} Å",
@@ -577,9 +577,9 @@ assert answer == truth, "each block has two AdaLN layers, each with a scale and 
 print("not answered; the solution is" if my_time_parameters is None else "right:", f"{answer:,}")
 
 # %%
-record("parameters of the denoiser", here["whole denoiser"])
-record("share of the denoiser fed by the timestep", for_time["here"])
-record("epsilon at t = 49, untrained", errors["eps"][49], "Å")
-record("direct x0 at t = 49, untrained", errors["x0"][49], "Å")
-record("correlation of F with F*, trained, t = 25", correlation(through["trained"]["F"]))
-record("change of F when told another timestep, trained", summary["trained"])
+metric("parameters of the denoiser", here["whole denoiser"])
+metric("share of the denoiser fed by the timestep", for_time["here"])
+metric("epsilon at t = 49, untrained", errors["eps"][49], "Å")
+metric("direct x0 at t = 49, untrained", errors["x0"][49], "Å")
+metric("correlation of F with F*, trained, t = 25", correlation(through["trained"]["F"]))
+metric("change of F when told another timestep, trained", summary["trained"])

@@ -23,12 +23,12 @@ import numpy as np
 import torch
 from tqdm.auto import tqdm
 
-from resfold_nb import analysis, show
+from resfold_nb import measure, show
 from resfold_nb.data import load, make_batch, rmse
 from resfold_nb.diffusion import FORMS, ddim, ddpm, get_schedule, spaced_timesteps
 from resfold_nb.model import Features, Predictor
 from resfold_nb.training import build, draw, learning_rate, named_recipe, train, training_loss
-from resfold_nb.workbook import goal, record, start
+from resfold_nb.workbook import goal, metric, start
 
 session = start(profile, seed, notebook="05_training_and_sampling")
 
@@ -47,7 +47,7 @@ recipe = named_recipe("well_fed", profile, form="x0")
 schedule = get_schedule("linear")
 tables = schedule.to(device, torch.float32)
 T, form = schedule.timesteps, FORMS[recipe.form]
-base = analysis.baselines(schedule, 1.0, sd)
+base = measure.baselines(schedule, 1.0, sd)
 print(f"{protein.id}: {len(protein)} residues, {sd:.2f} Å a unit. {recipe.steps} steps, "
       f"{recipe.noise_levels} noise levels each, form {form.label!r}")
 
@@ -276,7 +276,7 @@ show.say(f"After **{history[-1].step} steps** the two loops hold the same weight
 # cannot go on.)
 
 # %%
-paused = analysis.error_by_timestep(model, batch, draws=4)
+paused = measure.error_by_timestep(model, batch, draws=4)
 show.say(f"At the pause (step {history[-1].step} of {recipe.steps}), one denoising step errs by "
          f"{paused.rmse.mean():.2f} Å on average over t; predicting zero, by "
          f"{base['predict zero'][0]:.2f} Å.")
@@ -349,10 +349,10 @@ SEEN, curve = (1, 25, 49), []
 for state in tqdm(states, total=recipe.steps - pause, desc="training", mininterval=1):
     history.append(state)
     if state.step % (recipe.steps // session.pick(ci=10, laptop=20, gpu=20)) == 0:
-        measured = analysis.error_by_timestep(model, batch, draws=4, timesteps=SEEN)
+        measured = measure.error_by_timestep(model, batch, draws=4, timesteps=SEEN)
         curve.append((state.step, *measured.rmse))
 curve = np.array([(pause, *paused.rmse[list(SEEN)]), *curve])             # (marks, 1 + 3)
-trained = analysis.error_by_timestep(model, batch, draws=8)
+trained = measure.error_by_timestep(model, batch, draws=8)
 in_angstrom = sd * np.sqrt(3 * torch.stack([x.loss for x in history[1:]]).cpu().numpy())
 
 # %%
@@ -742,9 +742,9 @@ print("not answered; the solution is" if my_weights is None else "right:",
       ", ".join(f"{x:.3f}" for x in answer))
 
 # %%
-record("fix A, worst RMSE over t", trained.worst, "Å")
-record("RMSE of DDPM samples", ddpm_error, "Å")
-record("RMSE of DDIM samples, eta = 0", ddim_error, "Å")
-record("change by the call at t = 0, fix A", changes["x0"], "Å")
-record("error at t = 49, from pure noise over with signal", mismatch)
-record("scatter of the gradient, n = 1 over n = 16", scatter[1] / scatter[16])
+metric("fix A, worst RMSE over t", trained.worst, "Å")
+metric("RMSE of DDPM samples", ddpm_error, "Å")
+metric("RMSE of DDIM samples, eta = 0", ddim_error, "Å")
+metric("change by the call at t = 0, fix A", changes["x0"], "Å")
+metric("error at t = 49, from pure noise over with signal", mismatch)
+metric("scatter of the gradient, n = 1 over n = 16", scatter[1] / scatter[16])

@@ -18,12 +18,12 @@ import numpy as np
 import torch
 from tqdm.auto import tqdm
 
-from resfold_nb import analysis, show
+from resfold_nb import measure, show, studies
 from resfold_nb.data import load, make_batch
 from resfold_nb.diffusion import FORMS, get_schedule
 from resfold_nb.model import count_parameters
 from resfold_nb.training import build, named_recipe, train
-from resfold_nb.workbook import goal, record, start
+from resfold_nb.workbook import goal, metric, start
 
 session = start(profile, seed, notebook="06_broken_residual")
 
@@ -89,7 +89,7 @@ show.table(rows, "The scale of the report's table is c_out; the last two columns
 # %%
 recipe = named_recipe("starved", profile, form="residual")
 untrained = build(recipe, seed, session.device)
-gradients = {"at initialisation": analysis.gradient_by_timestep(untrained, batch)}
+gradients = {"at initialisation": measure.gradient_by_timestep(untrained, batch)}
 g = gradients["at initialisation"]
 
 rows = [{"t": t, "Jacobian c_out": g.c_out[t], "gradient at F": g.at_f[t],
@@ -102,8 +102,8 @@ print(f"largest difference between autograd and 2 c_out (x0_pred - x0): {g.large
 # %%
 goal("gradient at F, t = 0", float(g.at_f[0]), "==", 0.0)
 goal("autograd against the formula", g.largest_difference, "<=", 1e-5)
-record("gradient at F, t = 1 over t = 49, untrained", g.at_f[1] / g.at_f[49])
-record("gradient over weights, t = 1 over t = 49, untrained", g.at_weights[1] / g.at_weights[49])
+metric("gradient at F, t = 1 over t = 49, untrained", g.at_f[1] / g.at_f[49])
+metric("gradient over weights, t = 1 over t = 49, untrained", g.at_weights[1] / g.at_weights[49])
 
 # %% [markdown]
 # At t = 0 the gradient is zero to the last bit, as the report says. But at t = 0 the input *is*
@@ -118,23 +118,23 @@ record("gradient over weights, t = 1 over t = 49, untrained", g.at_weights[1] / 
 # does on proteins it was not chosen on.
 
 # %%
-marks = analysis.marks_for(recipe.steps, session.pick(ci=4, laptop=8, gpu=12))
+marks = measure.marks_for(recipe.steps, session.pick(ci=4, laptop=8, gpu=12))
 SCOPED, seen = (0, 1, 5, 10, 20, 30, 40, 49), []
 measured, moments = [], {recipe.steps // 10, recipe.steps}
 for state in tqdm(train(recipe, batch, seed, session.device), total=recipe.steps + 1,
                   desc="broken residual", mininterval=1):
     if state.step in marks:
-        measured.append(analysis.measure(recipe, state, batch))
+        measured.append(measure.measure_state(recipe, state, batch))
         seen.append(show.scope_of(state, batch, SCOPED))
     if state.step in moments:
-        gradients[f"after {state.step} steps"] = analysis.gradient_by_timestep(
+        gradients[f"after {state.step} steps"] = measure.gradient_by_timestep(
             state.predictor, batch)
 model = state.predictor
 print(f"{count_parameters(model):,} parameters, {recipe.steps} steps, "
       f"{recipe.steps * recipe.noise_levels} noise-level draws")
 
 # %%
-base = analysis.baselines(schedule, 1.0, sd)
+base = measure.baselines(schedule, 1.0, sd)
 shades, dashes = ["#E69F00", "#F28E4B", "#D55E00", "#7F2F00"], ["dot", "dash", "dashdot", "solid"]
 chosen = [measured[i] for i in np.linspace(1, len(measured) - 1, 4).round().astype(int)]
 lines = [show.Line(f"after {m.step} steps", m.errors.t, m.errors.rmse, c, d)
@@ -218,7 +218,7 @@ RECIPES = [named_recipe(name, "laptop") for name in ("well_fed", "starved", "as_
 
 
 def recorded(recipe, t):
-    return analysis.recorded_curve(STUDY, recipe, PROTEIN, t)
+    return studies.recorded_curve(STUDY, recipe, PROTEIN, t)
 
 
 looks = {1: ("#56B4E9", "dot"), 25: ("#009E73", "dash"), 49: ("#D55E00", "solid"),
@@ -238,7 +238,7 @@ def by_timestep(recipe):
 
 
 grids = {r.name: by_timestep(r) for r in RECIPES}
-floor = analysis.baselines(schedule, 1.0, float(make_batch(load(PROTEIN)).scale[0]))
+floor = measure.baselines(schedule, 1.0, float(make_batch(load(PROTEIN)).scale[0]))
 groups = {name: [] for name in grids}
 for name, (steps, grid) in ((n, g) for n, g in grids.items() if g):
     picked = [np.abs(steps - s).argmin() for s in (10, 50, 150)] + [len(steps) - 1]
@@ -270,17 +270,17 @@ REPORT = {0: 0.00, 49: 9.17, "sampled": 6.91}
 
 
 def when(curve, values, limit):
-    passed = np.median([analysis.steps_to_pass(curve.steps, y, limit) for y in values])
+    passed = np.median([studies.steps_to_pass(curve.steps, y, limit) for y in values])
     return f"{passed:g}" if np.isfinite(passed) else "never"
 
 
 def beside(study, recipes):
     """A row a recipe and a figure of the report."""
-    found = ((r, t, REPORT[t], analysis.recorded_curve(study, r, PROTEIN, t)) for r in recipes for t in REPORT)
+    found = ((r, t, REPORT[t], studies.recorded_curve(study, r, PROTEIN, t)) for r in recipes for t in REPORT)
     return [{"recipe": r.name, "at": f"t = {t}" if t != "sampled" else t, "report (Å)": f"{theirs:.2f}",
-             "superposed (Å)": analysis.median_range(c.rmsd[:, -1]),
+             "superposed (Å)": studies.median_range(c.rmsd[:, -1]),
              "passed at step": when(c, c.rmsd, theirs),
-             "not superposed (Å)": analysis.median_range(c.rmse[:, -1]),
+             "not superposed (Å)": studies.median_range(c.rmse[:, -1]),
              "passed at step ": when(c, c.rmse, theirs),
              "steps": r.steps, "draws": r.steps * r.noise_levels} for r, t, theirs, c in found if c]
 
@@ -294,7 +294,7 @@ def highest(study, recipes):
     """The worst recipe's median at t = 49 and of samples, beside the report's."""
     for t in (49, "sampled"):
         ends = {r.name: np.median(c.rmsd[:, -1]) for r in recipes
-                if (c := analysis.recorded_curve(study, r, PROTEIN, t))}
+                if (c := studies.recorded_curve(study, r, PROTEIN, t))}
         if ends:
             name = max(ends, key=ends.get)
             verdict = "reached" if ends[name] >= REPORT[t] else "not reached"
@@ -318,15 +318,15 @@ highest(STUDY, RECIPES)
 
 # %%
 FULL = [named_recipe(name, "gpu") for name in ("as_published", "starved", "well_fed")]
-runs = analysis.recorded_runs("contrast_gpu")
+runs = studies.recorded_runs("contrast_gpu")
 where = sorted({f"{row['device']}, torch {row['torch']}" for row in runs})
 show.table(beside("contrast_gpu", FULL) or [{"study": "not recorded"}],
            f"Recorded at full size ({'; '.join(where) or 'nowhere'}), 1HZ6_A: as the table above")
 
 # %%
 highest("contrast_gpu", FULL)
-whole = analysis.recorded_curve("contrast_gpu", FULL[0], PROTEIN, 49)
-drawn = analysis.recorded_curve("contrast_gpu", FULL[0], PROTEIN, "sampled")
+whole = studies.recorded_curve("contrast_gpu", FULL[0], PROTEIN, 49)
+drawn = studies.recorded_curve("contrast_gpu", FULL[0], PROTEIN, "sampled")
 if whole and drawn:
     under = sum(max(a, b) < 1 for a, b in zip(whole.rmsd[:, -1], drawn.rmsd[:, -1], strict=True))
     show.say(f"The public code's own recipe, whole: superposed error below 1 Å both at t = 49 and sampled in "
@@ -387,8 +387,8 @@ print("not answered; the solution is" if my_share is None else "right:", f"{answ
 
 # %%
 last = measured[-1]
-record("broken, RMSE at t = 1", last.errors.rmse[1], "Å")
-record("broken, RMSE at t = 25", last.errors.rmse[25], "Å")
-record("broken, RMSE at t = 49", last.errors.rmse[49], "Å")
-record("broken, sampled RMSE", last.sampled_rmse, "Å")
+metric("broken, RMSE at t = 1", last.errors.rmse[1], "Å")
+metric("broken, RMSE at t = 25", last.errors.rmse[25], "Å")
+metric("broken, RMSE at t = 49", last.errors.rmse[49], "Å")
+metric("broken, sampled RMSE", last.sampled_rmse, "Å")
 goal("broken, RMSE at t = 0", float(last.errors.rmse[0]), "==", 0.0, "Å")

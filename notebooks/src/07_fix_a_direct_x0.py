@@ -19,12 +19,12 @@ from dataclasses import replace
 import numpy as np
 import torch
 
-from resfold_nb import analysis, show
+from resfold_nb import measure, show, studies
 from resfold_nb.data import load, make_batch, rmse, superpose
 from resfold_nb.diffusion import FORMS, get_schedule
 from resfold_nb.model import count_parameters
 from resfold_nb.training import named_recipe
-from resfold_nb.workbook import goal, record, start
+from resfold_nb.workbook import goal, metric, start
 
 session = start(profile, seed, notebook="07_fix_a_direct_x0")
 
@@ -32,7 +32,7 @@ session = start(profile, seed, notebook="07_fix_a_direct_x0")
 protein = load(session.pick(ci="1WY3_A", laptop="1HZ6_A", gpu="1HZ6_A"))
 batch = make_batch(protein)
 schedule, sd = get_schedule("linear"), float(batch.scale[0])
-base = analysis.baselines(schedule, 1.0, sd)
+base = measure.baselines(schedule, 1.0, sd)
 print(f"{protein.id}: {len(protein)} residues, standard deviation {sd:.2f} Å; "
       f"predicting zero has an RMSE of {base['predict zero'][0]:.2f} Å")
 
@@ -68,8 +68,8 @@ show.table(rows, "Fix A removes the skip and the scale; the two controls remove 
 
 # %%
 recipe = named_recipe("well_fed", profile)
-marks = analysis.marks_for(recipe.steps, session.pick(ci=5, laptop=9, gpu=14))
-runs = {form: analysis.run(recipe.but(form=form), batch, seed, device=session.device,
+marks = measure.marks_for(recipe.steps, session.pick(ci=5, laptop=9, gpu=14))
+runs = {form: measure.train_and_measure(recipe.but(form=form), batch, seed, device=session.device,
                            marks=marks, progress=show.progress) for form in ("residual", "x0")}
 
 budget = [{"form": FORMS[f].label, "parameters": count_parameters(r.predictor),
@@ -103,9 +103,9 @@ show.figure(fig, "Error against optimiser steps at t = 1, 25 and 49 and of sampl
 
 # %%
 fixed, broken = runs["x0"].last, runs["residual"].last
-sixteen = analysis.error_by_timestep(runs["x0"].predictor, batch, draws=16)
-samples = {f: analysis.sample(r.predictor, batch, copies=4) for f, r in runs.items()}
-plain, superposed = analysis.sample_errors(samples["x0"].final, batch)
+sixteen = measure.error_by_timestep(runs["x0"].predictor, batch, draws=16)
+samples = {f: measure.sample(r.predictor, batch, copies=4) for f, r in runs.items()}
+plain, superposed = measure.sample_errors(samples["x0"].final, batch)
 goal("fix A, worst RMSE over t = 0 … 49, mean of 16 draws", sixteen.worst, "<", 1.0, "Å")
 goal("fix A, worst RMSE of 4 DDPM samples", float(plain.max()), "<", 1.0, "Å")
 goal("broken form, RMSE at t = 0", float(broken.errors.rmse[0]), "==", 0.0, "Å")
@@ -122,7 +122,7 @@ show.say(f"The broken form is **{below} 1 Å** at every t here: its worst error 
 # step at each t, then a sampler's way from t = 49 down. The markers stand at the slider's t.
 
 # %%
-models = {"broken": runs["residual"].predictor, "fix A": runs["x0"].predictor}
+models = {"scaled residual": runs["residual"].predictor, "fix A": runs["x0"].predictor}
 show.denoising(models, batch, alt="One denoising step from the same x_t with the broken form and fix A, "
                                   "the true centroids in grey; below, the error by timestep.")
 
@@ -146,7 +146,7 @@ show.say("Shown in every profile: the study of the laptop size, on a CPU. The fu
 
 
 def recorded(name, form, protein_id, t):
-    return analysis.recorded_curve(STUDY, named_recipe(name, form=form), protein_id, t)
+    return studies.recorded_curve(STUDY, named_recipe(name, form=form), protein_id, t)
 
 
 rows, ratios = [], {}
@@ -155,9 +155,9 @@ for protein_id in PROTEINS:
     if a and b:
         ratios[protein_id] = ratio = a.rmse[:, -1] / b.rmse[:, -1]
         rows.append({"protein": protein_id + (" (chosen on)" if protein_id == PROTEINS[0] else ""),
-                     "broken, t = 49 (Å)": analysis.median_range(a.rmse[:, -1]),
-                     "A, t = 49 (Å)": analysis.median_range(b.rmse[:, -1]),
-                     "ratio, per seed": analysis.median_range(ratio),
+                     "scaled residual, t = 49 (Å)": studies.median_range(a.rmse[:, -1]),
+                     "A, t = 49 (Å)": studies.median_range(b.rmse[:, -1]),
+                     "ratio, per seed": studies.median_range(ratio),
                      "at least 2 in": f"{(ratio >= 2).sum()} of {len(ratio)} seeds"})
 show.table(rows or [{"study": "not recorded"}], "Recorded, recipe starved: median (range) over seeds")
 
@@ -168,7 +168,7 @@ if unseen:
     show.say(f"On the proteins it was not chosen on, the broken form's error at t = 49 is at least "
              f"twice fix A's in **{(every >= 2).sum()} of {len(every)}** runs; the lowest median ratio "
              f"is {np.median(unseen[low]):.2f} ({low}).")
-below = {f: [analysis.recorded_ends(STUDY, named_recipe("starved", form=f), PROTEINS, t)
+below = {f: [studies.recorded_ends(STUDY, named_recipe("starved", form=f), PROTEINS, t)
              for t in range(50)] for f in ("residual", "x0")}
 for f, ends in below.items():
     if all(e is not None for e in ends):
@@ -215,14 +215,14 @@ SETTINGS = (("starved", PROTEINS), ("well_fed", PROTEINS[:1]), ("as_published", 
 
 def ends(name, form, t, proteins, profile="laptop"):
     recipe = named_recipe(name, profile, form=form)
-    return analysis.recorded_ends(analysis.table_name(STUDY, profile), recipe, proteins, t, superposed=True)
+    return studies.recorded_ends(studies.table_name(STUDY, profile), recipe, proteins, t, superposed=True)
 
 
 def grid(profile="laptop"):
     """A row a recipe and a cell of the experiment."""
     return [{"recipe": name.replace("_", " "), "skip": skip, "scale": scale,
              **{f"t = {t} (Å)" if t != "sampled" else "sampled (Å)":
-                analysis.median_range(ends(name, form, t, proteins, profile))
+                studies.median_range(ends(name, form, t, proteins, profile))
                 for t in (1, 25, 49, "sampled")}}
             for name, proteins in SETTINGS for (skip, scale), form in GRID.items()]
 
@@ -312,17 +312,17 @@ for row in large:
 
 # %%
 lenient = named_recipe("as_published", profile, form="x0", steps=session.pick(ci=60, laptop=250, gpu=500))
-data = analysis.batch_for(lenient, protein.id)
-turning = analysis.run(lenient, data, seed, device=session.device, marks=(), progress=show.progress)
-own = analysis.sample(turning.predictor, data, copies=1, x0_clamp=lenient.x0_clamp).x0_pred[24]
+data = studies.batch_for(lenient, protein.id)
+turning = measure.train_and_measure(lenient, data, seed, device=session.device, marks=(), progress=show.progress)
+own = measure.sample(turning.predictor, data, copies=1, x0_clamp=lenient.x0_clamp).x0_pred[24]
 truth = data.x0.to(own)
 turned = replace(data, x0=superpose(truth, own))  # the true structure, in the network's orientation
 
 # %%
 seen = {"as in training": data, "turned as the network turns it": turned}
-measured = {name: analysis.error_by_timestep(turning.predictor, b, draws=8) for name, b in seen.items()}
-samples = analysis.sample(turning.predictor, data, x0_clamp=lenient.x0_clamp).final
-_, drawn = analysis.sample_errors(samples, data)
+measured = {name: measure.error_by_timestep(turning.predictor, b, draws=8) for name, b in seen.items()}
+samples = measure.sample(turning.predictor, data, x0_clamp=lenient.x0_clamp).final
+_, drawn = measure.sample_errors(samples, data)
 show.table([{"one step from x_t of the truth,": name, **{f"t = {t}, RMSD (Å)": e.rmsd[t] for t in (1, 25, 49)}}
             for name, e in measured.items()],
            f"Live: fix A in the recipe as published, {lenient.steps} steps, seed {seed}, {session.device}; the "
@@ -402,10 +402,10 @@ print("not answered; the solution is" if my_share is None else "right:",
       f"{answer:.2f} (simulated {explained:.2f}); fix A's target has none")
 
 # %%
-record("fix A, worst RMSE over t", fixed.errors.worst, "Å")
-record("fix A, mean RMSE over t", float(fixed.errors.rmse.mean()), "Å")
-record("fix A, sampled RMSE", float(plain.mean()), "Å")
-record("broken, RMSE at t = 49", float(broken.errors.rmse[49]), "Å")
-record("broken, mean RMSE over t", float(broken.errors.rmse.mean()), "Å")
-record("broken over A, mean RMSE over t",
+metric("fix A, worst RMSE over t", fixed.errors.worst, "Å")
+metric("fix A, mean RMSE over t", float(fixed.errors.rmse.mean()), "Å")
+metric("fix A, sampled RMSE", float(plain.mean()), "Å")
+metric("broken, RMSE at t = 49", float(broken.errors.rmse[49]), "Å")
+metric("broken, mean RMSE over t", float(broken.errors.rmse.mean()), "Å")
+metric("broken over A, mean RMSE over t",
        float(broken.errors.rmse.mean() / fixed.errors.rmse.mean()))

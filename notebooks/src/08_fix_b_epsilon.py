@@ -18,12 +18,12 @@ seed = 0
 import numpy as np
 import torch
 
-from resfold_nb import analysis, show
+from resfold_nb import measure, show, studies
 from resfold_nb.data import load, make_batch, rmse
 from resfold_nb.diffusion import FORMS, ddpm, get_schedule
 from resfold_nb.model import Features, count_parameters
 from resfold_nb.training import build, named_recipe
-from resfold_nb.workbook import goal, record, start
+from resfold_nb.workbook import goal, metric, start
 
 session = start(profile, seed, notebook="08_fix_b_epsilon")
 
@@ -31,7 +31,7 @@ session = start(profile, seed, notebook="08_fix_b_epsilon")
 protein = load(session.pick(ci="1WY3_A", laptop="1HZ6_A", gpu="1HZ6_A"))
 batch = make_batch(protein)
 schedule, sd = get_schedule("linear"), float(batch.scale[0])
-base = analysis.baselines(schedule, 1.0, sd)
+base = measure.baselines(schedule, 1.0, sd)
 a, s, T = schedule.a.numpy(), schedule.s.numpy(), schedule.timesteps
 print(f"{protein.id}: {len(protein)} residues, standard deviation {sd:.2f} Å; "
       f"predicting zero has an RMSE of {base['predict zero'][0]:.2f} Å")
@@ -148,9 +148,9 @@ show.say(f"In the x0-space loss, t = 49 alone holds {ratio[49] / ratio.sum():.0%
 # %%
 recipe = named_recipe("well_fed", profile)
 recipe = recipe.but(steps=session.pick(ci=80, laptop=200, gpu=recipe.steps))
-marks = analysis.marks_for(recipe.steps, session.pick(ci=4, laptop=7, gpu=14))
+marks = measure.marks_for(recipe.steps, session.pick(ci=4, laptop=7, gpu=14))
 VARIANTS = {"residual": {}, "x0": {}, "eps": {"loss_space": "F"}}
-runs = {form: analysis.run(recipe.but(form=form, **loss), batch, seed, device=session.device,
+runs = {form: measure.train_and_measure(recipe.but(form=form, **loss), batch, seed, device=session.device,
                            marks=marks, progress=show.progress) for form, loss in VARIANTS.items()}
 label = {f: FORMS[f].label + (", report's loss" if f == "eps" else "") for f in runs}
 
@@ -319,7 +319,7 @@ def span(values):
 
 
 def at_f(predictor):
-    return analysis.gradient_by_timestep(predictor, batch, draws=2).at_f
+    return measure.gradient_by_timestep(predictor, batch, draws=2).at_f
 
 
 moments = {"untrained": {f: build(recipe.but(form=f), seed, session.device) for f in runs},
@@ -419,7 +419,7 @@ def sample_with_oracle(predictor, first):
 ORACLES = {"never": 50, "at t = 49": 49, "at t ≥ 25": 25, "at t ≥ 2": 2}
 trials = {f: {when: sample_with_oracle(r.predictor, first) for when, first in ORACLES.items()}
           for f, r in runs.items()}
-forgiven = {f: {when: float(analysis.sample_errors(x.final, batch)[0].mean())
+forgiven = {f: {when: float(measure.sample_errors(x.final, batch)[0].mean())
                 for when, x in found.items()} for f, found in trials.items()}
 show.table([{"form": label[f], **{f"oracle {w} (Å)": v for w, v in found.items()},
              "one step from t = 1 (Å)": angstrom(of_x0[f])[1],
@@ -460,14 +460,14 @@ outside = {f: (found["never"].x0_pred.abs() > LIMIT).float().mean((1, 2, 3)).cpu
            for f, found in trials.items()}
 rows = []
 for f, r in runs.items():
-    held = analysis.sample(r.predictor, batch, copies=4, x0_clamp=LIMIT)
+    held = measure.sample(r.predictor, batch, copies=4, x0_clamp=LIMIT)
     free = trials[f]["never"].x0_pred[0].cpu()
     rows.append({"form": label[f],
                  **{f"outside ±3 at t = {q}": f"{outside[f][49 - q]:.1%}" for q in (49, 45, 25, 1)},
                  **{f"x0_pred at t = 49, {w} (Å)": sd * float(rmse(x, batch.x0.expand(4, -1, -1)).mean())
                     for w, x in (("free", free), ("clamped", free.clamp(-LIMIT, LIMIT)))},
                  "sampled, free (Å)": r.last.sampled_rmse,
-                 "sampled, clamped (Å)": float(analysis.sample_errors(held.final, batch)[0].mean())})
+                 "sampled, clamped (Å)": float(measure.sample_errors(held.final, batch)[0].mean())})
 show.table(rows, f"The clamp of x0_pred in sampling (live, 4 samples, seed {seed}, RMSE)")
 
 # %% [markdown]
@@ -476,7 +476,7 @@ show.table(rows, f"The clamp of x0_pred in sampling (live, 4 samples, seed {seed
 # The same noise at the start and at every step; the true centroids in grey.
 
 # %%
-models = {"broken": runs["residual"].predictor, "fix A": runs["x0"].predictor,
+models = {"scaled residual": runs["residual"].predictor, "fix A": runs["x0"].predictor,
           "fix B": runs["eps"].predictor}
 show.sampling(models, batch, alt="Sampling from the same noise with the broken form, fix A and fix B with "
                                  "the report's loss, the true centroids in grey; below, each one's error.")
@@ -500,11 +500,11 @@ show.sampling(models, batch, alt="Sampling from the same noise with the broken f
 
 # %%
 STUDY, BLIND = "epsilon", "A, blind to x_t and t"
-NAMES = ("broken", "A", "B", "B, the report's loss")
-LOOKS = {"broken": (show.PALETTE["residual"], "dashdot"), "A": (show.PALETTE["x0"], "solid"),
+NAMES = ("scaled residual", "A", "B", "B, the report's loss")
+LOOKS = {"scaled residual": (show.PALETTE["residual"], "dashdot"), "A": (show.PALETTE["x0"], "solid"),
          "B": (show.PALETTE["scaled_no_skip"], "dash"),
          "B, the report's loss": (show.PALETTE["eps"], "solid")}
-full = len(analysis.recorded_runs("epsilon_gpu"))
+full = len(studies.recorded_runs("epsilon_gpu"))
 show.say("Shown in every profile: the laptop size. Full size (profile gpu): "
          f"{f'{full} runs recorded' if full else '**not recorded**'}.")
 
@@ -517,16 +517,16 @@ def rows_of(make, setting):
 
 SAME = "network calls a protein"  # one a draw in all of these: the column says nothing new
 show.table([{key: value for key, value in row.items() if key != SAME}
-            for setting in analysis.SETTINGS for row in rows_of(analysis.budget_rows, setting)],
+            for setting in studies.SETTINGS for row in rows_of(studies.budget_rows, setting)],
            "What a run cost, recorded. Steps and draws are equal within a setting; times were taken "
            "on a shared machine")
 
 # %%
 turned = make_batch(load("1HZ6_A"))  # the protein of the study, whatever the profile
-floor = analysis.rotation_floor(turned.x0[0], schedule, float(turned.scale[0]))
+floor = measure.rotation_floor(turned.x0[0], schedule, float(turned.scale[0]))
 groups = {setting: [show.Line(n, t, e, *LOOKS[n]) for n in NAMES
-                    if (e := analysis.variant_errors(STUDY, n, setting)) is not None]
-          for setting in analysis.SETTINGS}
+                    if (e := studies.variant_errors(STUDY, n, setting)) is not None]
+          for setting in studies.SETTINGS}
 if groups["random rotations"]:
     groups["random rotations"].append(show.Line("floor under rotations", t, floor, "#777777", "dot"))
 fig = show.panels(groups, log_y=True, goal=1.0, x="timestep t", y="RMSE (Å)",
@@ -545,7 +545,7 @@ show.figure(fig, "Recorded error of one denoising step by timestep in four setti
 # %%
 def own_loss(name, setting):
     """Steps and (seeds, n) mean over t of the loss that a variant is trained on; None if unknown."""
-    found = [analysis.variant_curve(STUDY, name, setting, q) for q in range(T)]
+    found = [studies.variant_curve(STUDY, name, setting, q) for q in range(T)]
     if any(curve is None for curve in found):
         return None
     squared = np.stack([(curve.rmse / turned_sd[setting]) ** 2 / 3 for curve in found])
@@ -555,9 +555,9 @@ def own_loss(name, setting):
     return found[0].steps, squared.mean(0)
 
 
-ten = analysis.batch_for(analysis.variant("A", "ten_chains"), analysis.TEN_CHAINS)
-turned_sd = {x: float(ten.scale[0] if x == "ten chains" else turned.scale[0]) for x in analysis.SETTINGS}
-curves = {x: {n: c for n in NAMES if (c := own_loss(n, x)) is not None} for x in analysis.SETTINGS}
+ten = studies.batch_for(studies.variant("A", "ten_chains"), studies.TEN_CHAINS)
+turned_sd = {x: float(ten.scale[0] if x == "ten chains" else turned.scale[0]) for x in studies.SETTINGS}
+curves = {x: {n: c for n in NAMES if (c := own_loss(n, x)) is not None} for x in studies.SETTINGS}
 groups = {x: [show.Line(n, c[0][1:], c[1][:, 1:], *LOOKS[n]) for n, c in found.items()]
           for x, found in curves.items()}
 fig = show.panels(groups, log_x=True, log_y=True, x="steps", y="loss, own unit",
@@ -573,7 +573,7 @@ for setting, found in curves.items():
     if len(found) < len(NAMES):
         continue
     loss = {n: float(np.median(c[1][:, -1])) for n, c in found.items()}
-    error = {n: float(np.median(analysis.variant_errors(STUDY, n, setting)[:, 49])) for n in NAMES}
+    error = {n: float(np.median(studies.variant_errors(STUDY, n, setting)[:, 49])) for n in NAMES}
     rows.append({"setting": setting, "lowest loss": min(loss, key=loss.get), **{
         f"loss, {n}": f"{v:.4f}" for n, v in loss.items()},
         "highest error at t = 49": max(error, key=error.get)})
@@ -596,13 +596,13 @@ CALLS = (49, 25, 10, 5, 1)
 
 
 def by_calls(name, setting):
-    found = [analysis.variant_quantity(STUDY, name, setting, f"ddpm, {c} calls, RMSD (Å)")
+    found = [studies.variant_quantity(STUDY, name, setting, f"ddpm, {c} calls, RMSD (Å)")
              for c in CALLS]
     return None if any(v is None for v in found) else np.stack(found, axis=1)
 
 
 groups = {setting: [show.Line(n, CALLS, v, *LOOKS[n]) for n in NAMES
-                    if (v := by_calls(n, setting)) is not None] for setting in analysis.SETTINGS}
+                    if (v := by_calls(n, setting)) is not None] for setting in studies.SETTINGS}
 fig = show.panels(groups, log_x=True, log_y=True, goal=1.0, x="network calls",
                   y="RMSD of samples (Å)", title="Fewer calls: how much of the error is forgiven?")
 for axis in range(1, 5):
@@ -613,13 +613,13 @@ show.figure(fig, "Recorded error of sampled structures after superposition again
 
 # %%
 def ended(name, setting, clamp):
-    return analysis.median_range(
-        analysis.variant_quantity(STUDY, name, setting, f"sampled, {clamp}, RMSD (Å)"))
+    return studies.median_range(
+        studies.variant_quantity(STUDY, name, setting, f"sampled, {clamp}, RMSD (Å)"))
 
 
 show.table([{"setting": setting, "variant": n, "sampled, not clamped (Å)": ended(n, setting, "not clamped"),
              "sampled, clamped to ±3 (Å)": ended(n, setting, "clamped to 3")}
-            for setting in analysis.SETTINGS for n in NAMES
+            for setting in studies.SETTINGS for n in NAMES
             if n.startswith("B") or setting != "starved"],
            "Recorded: what the ±3 clamp does to samples, RMSD, median (range) over seeds")
 
@@ -627,8 +627,8 @@ show.table([{"setting": setting, "variant": n, "sampled, not clamped (Å)": ende
 # ## All settings in Å
 
 # %%
-for setting in analysis.SETTINGS:
-    show.table(rows_of(analysis.error_rows, setting),
+for setting in studies.SETTINGS:
+    show.table(rows_of(studies.error_rows, setting),
                f"Recorded, {setting}: RMSE by timestep and RMSD of samples, median (range) over seeds")
 
 # %% [markdown]
@@ -636,12 +636,12 @@ for setting in analysis.SETTINGS:
 
 # %%
 def median(name, setting, at):
-    curve = analysis.variant_curve(STUDY, name, setting, at)
+    curve = studies.variant_curve(STUDY, name, setting, at)
     return None if curve is None else float(np.median((curve.rmsd if at == "sampled" else curve.rmse)[:, -1]))
 
 
 takeaways = []
-for setting in analysis.SETTINGS:
+for setting in studies.SETTINGS:
     found = {at: {n: median(n, setting, at) for n in NAMES} for at in (1, 25, 49, "sampled")}
     if any(v is None for m in found.values() for v in m.values()):
         continue
@@ -666,11 +666,11 @@ for text, found in (("At t = 49 fix B with the report's loss errs more than fix 
                     ("The report's loss gives better samples than the x0-space loss in", helped)):
     said.append(f"- {text} **{len(found)} of {len(takeaways)}** settings: {', '.join(found) or 'none'}.")
 lead = []
-for setting in (x for x in analysis.SETTINGS if x != "starved"):
-    blind = analysis.variant_curve("velocity", BLIND, setting, "sampled")
+for setting in (x for x in studies.SETTINGS if x != "starved"):
+    blind = studies.variant_curve("velocity", BLIND, setting, "sampled")
     ours = [v for n in NAMES if (v := median(n, setting, "sampled")) is not None]
     lead += [setting] if blind and ours and np.median(blind.rmsd[:, -1]) < min(ours) else []
-if analysis.recorded_runs("velocity"):
+if studies.recorded_runs("velocity"):
     said.append("- A network *blind* to x_t and t samples better than all four in: "
                 f"{', '.join(lead) or 'none'}. Where it does, low error shows how fast a form finds an "
                 "answer that needs no denoising.")
@@ -732,9 +732,9 @@ print("not answered; the solution is" if my_floor is None else "right:",
       f"{answer:.4f}; the live run has {of_f['eps'].mean():.4f}")
 
 # %%
-record("B, rms error of F over t = 1 … 49", np.sqrt(level["eps"]))
-record("B, RMSE at t = 49", angstrom(of_x0["eps"])[49], "Å")
-record("B, RMSE at t = 49, measured over predicted", factor)
-record("B, mean RMSE over t = 1 … 25", float(angstrom(of_x0["eps"])[1:26].mean()), "Å")
-record("B, sampled RMSE", ends["eps"].sampled_rmse, "Å")
-record("gradient span over t, x0-space loss, untrained", span(gradients["untrained"]["B, x0-space loss"]))
+metric("B, rms error of F over t = 1 … 49", np.sqrt(level["eps"]))
+metric("B, RMSE at t = 49", angstrom(of_x0["eps"])[49], "Å")
+metric("B, RMSE at t = 49, measured over predicted", factor)
+metric("B, mean RMSE over t = 1 … 25", float(angstrom(of_x0["eps"])[1:26].mean()), "Å")
+metric("B, sampled RMSE", ends["eps"].sampled_rmse, "Å")
+metric("gradient span over t, x0-space loss, untrained", span(gradients["untrained"]["B, x0-space loss"]))

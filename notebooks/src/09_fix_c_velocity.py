@@ -18,13 +18,13 @@ seed = 0
 import numpy as np
 import torch
 
-from resfold_nb import analysis, show
-from resfold_nb.analysis import MEASURING_SEED, draws_of
+from resfold_nb import measure, show, studies
+from resfold_nb.measure import MEASURING_SEED, draws_of
 from resfold_nb.data import load, make_batch, random_rotations, rmsd, superpose
 from resfold_nb.diffusion import FORMS, ddim, ddpm, edm, get_schedule, spaced_timesteps
 from resfold_nb.model import count_parameters
 from resfold_nb.training import named_recipe
-from resfold_nb.workbook import goal, record, start
+from resfold_nb.workbook import goal, metric, start
 
 session = start(profile, seed, notebook="09_fix_c_velocity")
 
@@ -32,7 +32,7 @@ session = start(profile, seed, notebook="09_fix_c_velocity")
 protein = load(session.pick(ci="1WY3_A", laptop="1HZ6_A", gpu="1HZ6_A"))
 batch = make_batch(protein)
 schedule, sd = get_schedule("linear"), float(batch.scale[0])
-base = analysis.baselines(schedule, 1.0, sd)
+base = measure.baselines(schedule, 1.0, sd)
 print(f"{protein.id}: {len(protein)} residues, standard deviation {sd:.2f} Å; "
       f"predicting zero has an RMSE of {base['predict zero'][0]:.2f} Å")
 
@@ -157,7 +157,7 @@ show.figure(fig, "Left: share of noise in the exact F against the timestep; for 
 # %%
 recipe = named_recipe("well_fed", profile)
 recipe = recipe.but(steps=session.pick(ci=80, laptop=220, gpu=recipe.steps))
-runs = {form: analysis.run(recipe.but(form=form), batch, seed, device=session.device,
+runs = {form: measure.train_and_measure(recipe.but(form=form), batch, seed, device=session.device,
                            marks=(recipe.steps,), progress=show.progress) for form in ("residual", "x0", "v")}
 
 budget = [{"form": FORMS[f].label, "parameters": count_parameters(r.predictor),
@@ -177,7 +177,7 @@ show.figure(fig, "Error of one denoising step against the timestep for the broke
                  "of the broken form and C at t = 0, cannot be drawn on this axis.")
 
 # %%
-show.denoising({"broken": runs["residual"].predictor, "A": runs["x0"].predictor, "C": runs["v"].predictor},
+show.denoising({"scaled residual": runs["residual"].predictor, "A": runs["x0"].predictor, "C": runs["v"].predictor},
                batch, alt="One denoising step from the same x_t with the broken form, A and C, live, the "
                           "true centroids in grey; below, the error of this one noise draw by timestep.")
 
@@ -201,8 +201,8 @@ CALLS = (49, 25, 10, 5, 1)
 live = {}
 for f, r in runs.items():
     for n in CALLS:
-        drawn = analysis.sample(r.predictor, batch, timesteps=spaced_timesteps(n))
-        live[f, n] = float(analysis.sample_errors(drawn.final, batch)[1].mean())
+        drawn = measure.sample(r.predictor, batch, timesteps=spaced_timesteps(n))
+        live[f, n] = float(measure.sample_errors(drawn.final, batch)[1].mean())
 rows = [{"calls": n, "last call at t": spaced_timesteps(n)[-1],
          **{f"{FORMS[f].label}: RMSD (Å)": live[f, n] for f in runs},
          **{f"{FORMS[f].label}: one step from there (Å)":
@@ -246,15 +246,15 @@ for f in runs:
 
 # %%
 STUDY, ROTATED = "velocity", "random rotations"
-NAMES = ("broken", "A", "B", "C")
+NAMES = ("scaled residual", "A", "B", "C")
 BLIND = "A, blind to x_t and t"
 WHERE = ("one protein", ROTATED, "ten chains")
 turned = make_batch(load("1HZ6_A"))
 x0, scale = turned.x0[0], float(turned.scale[0])
-zero = analysis.baselines(schedule, 1.0, scale)["predict zero"][0]
-means = {(s, n): None if (e := analysis.variant_errors(STUDY, n, s)) is None else e[:, 1:].mean(1)
+zero = measure.baselines(schedule, 1.0, scale)["predict zero"][0]
+means = {(s, n): None if (e := studies.variant_errors(STUDY, n, s)) is None else e[:, 1:].mean(1)
          for s in WHERE for n in (*NAMES, BLIND)}
-show.table([{"setting": s, **{n: analysis.median_range(means[s, n]) for n in (*NAMES, BLIND)}}
+show.table([{"setting": s, **{n: studies.median_range(means[s, n]) for n in (*NAMES, BLIND)}}
             for s in WHERE], "Recorded: RMSE in Å, mean over t = 1 … 49; median (range) over seeds")
 for setting in WHERE:
     mean = {n: float(np.median(means[setting, n])) for n in (*NAMES, BLIND)
@@ -292,7 +292,7 @@ for setting in WHERE:
 # to the centre: without any signal M = 0, and the error is that of *predict zero*. M sums over
 # residues, so a longer protein shows its orientation up to a higher t.
 #
-# `analysis.best_rotated` computes the mean by an integral. Check it by brute force: try very many
+# `measure.best_rotated` computes the mean by an integral. Check it by brute force: try very many
 # random orientations and weigh them.
 
 # %%
@@ -305,7 +305,7 @@ for t in (49, 47, 45):
     m = (a / s**2) * x_t.T @ x0.double()
     weight = torch.softmax((tries[1:] * m).sum((1, 2)), 0)
     brute = x0.double() @ (weight[:, None, None] * tries[1:]).sum(0).T
-    exact = analysis.best_rotated(x_t, x0, a, s)
+    exact = measure.best_rotated(x_t, x0, a, s)
     gap = scale * float((brute - exact).square().sum(-1).mean().sqrt())
     size = scale * float(exact.square().sum(-1).mean().sqrt())
     rows.append({"t": t, "rotations that count": f"{float(1 / weight.square().sum()):,.0f}",
@@ -325,11 +325,11 @@ goal("best guess, brute force against exact", worst, "<", 1.0, "Å")
 LOOK = {n: (show.PALETTE[f], DASH[f]) for n, f in zip(NAMES, ("residual", "x0", "eps", "v"))}
 LOOK[BLIND] = ("#8A8A8A", "longdash")
 BEST = "the best possible model"
-floor = analysis.rotation_floor(x0, schedule, scale, seed=seed)
-rotated = {n: analysis.variant_errors(STUDY, n, ROTATED) for n in (*NAMES, BLIND)}
+floor = measure.rotation_floor(x0, schedule, scale, seed=seed)
+rotated = {n: studies.variant_errors(STUDY, n, ROTATED) for n in (*NAMES, BLIND)}
 lines = [show.Line(n, np.arange(50), e, *LOOK[n]) for n, e in rotated.items() if e is not None]
 lines += [show.Line("floor", np.arange(50), floor, show.PALETTE["ink"], "longdashdot"),
-          show.baseline_lines(analysis.baselines(schedule, 1.0, scale))[2]]
+          show.baseline_lines(measure.baselines(schedule, 1.0, scale))[2]]
 fig = show.chart(lines, x="timestep t", y="RMSE (Å)",
                  title="Random rotations: error by timestep, and what no model can beat")
 recorded_note = "" if any(e is not None for e in rotated.values()) else " The runs are not recorded."
@@ -350,7 +350,7 @@ drawn = draws_of(turned, 2, MEASURING_SEED, rotate=True)
 optimum = np.full(50, np.nan)
 for t in range(1, 50):
     a, s = float(schedule.a[t]), float(schedule.s[t])
-    guess = analysis.best_rotated(a * drawn.x0 + s * drawn.eps, x0, a, s)
+    guess = measure.best_rotated(a * drawn.x0 + s * drawn.eps, x0, a, s)
     optimum[t] = scale * float((guess - drawn.x0).square().sum(-1).mean(-1).sqrt().mean())
 ratios = {n: (e / optimum)[:, 1:] for n, e in rotated.items() if e is not None and n != BLIND}
 lines = [show.Line(n, np.arange(1, 50), r, *LOOK[n]) for n, r in ratios.items()]
@@ -393,7 +393,7 @@ if ratios:
 def exact(x, t):
     """The best possible x0_pred under random rotations."""
     a, s = float(schedule.a[int(t[0])]), float(schedule.s[int(t[0])])
-    return analysis.best_rotated(x, x0, a, s)
+    return measure.best_rotated(x, x0, a, s)
 
 
 generator = torch.Generator().manual_seed(seed)
@@ -418,7 +418,7 @@ show.player({k.upper(): np.stack([frames[k, n] for n in CALLS[::-1]]) for k in (
 # %%
 def few(name, setting, sampler):
     """(seeds, calls) recorded RMSD of samples; None if not recorded."""
-    found = [analysis.variant_quantity(STUDY, name, setting, f"{sampler}, {n} calls, RMSD (Å)")
+    found = [studies.variant_quantity(STUDY, name, setting, f"{sampler}, {n} calls, RMSD (Å)")
              for n in CALLS]
     return None if any(v is None for v in found) else np.stack(found, axis=1)
 
@@ -492,13 +492,13 @@ for sampler in ("ddpm", "ddim"):
 # ## In Å
 
 # %%
-for setting in analysis.SETTINGS:
-    names = ("broken", "A", "C") if setting == "starved" else (*NAMES, BLIND)
-    show.table(analysis.error_rows(STUDY, names, setting),
+for setting in studies.SETTINGS:
+    names = ("scaled residual", "A", "C") if setting == "starved" else (*NAMES, BLIND)
+    show.table(studies.error_rows(STUDY, names, setting),
                f"Recorded, {setting}: RMSE by timestep, RMSD of samples; median (range) over seeds")
-rows = [row for s in WHERE for row in analysis.budget_rows(STUDY, (*NAMES, BLIND), s)]
-rows += analysis.budget_rows("contrast", ("broken", "A"), "starved")
-show.table(rows + analysis.budget_rows(STUDY, ("C",), "starved"),
+rows = [row for s in WHERE for row in studies.budget_rows(STUDY, (*NAMES, BLIND), s)]
+rows += studies.budget_rows("contrast", ("scaled residual", "A"), "starved")
+show.table(rows + studies.budget_rows(STUDY, ("C",), "starved"),
            "What a run cost. The blind network has fewer parameters; times are of a shared machine and "
            "differ by what else it did")
 
@@ -511,18 +511,18 @@ show.table(rows + analysis.budget_rows(STUDY, ("C",), "starved"),
 
 # %%
 rows = []
-for setting in analysis.SETTINGS:
+for setting in studies.SETTINGS:
     for n in NAMES:
-        if (e := analysis.variant_errors(STUDY, n, setting)) is not None:
+        if (e := studies.variant_errors(STUDY, n, setting)) is not None:
             over = e[:, 1:] / optimum[1:] if setting == ROTATED else e[:, 1:]
             at = sorted(set((1 + over.argmax(1)).tolist()))
             rows.append({"setting": setting, "form": n, "worst over t ≥ 1": over.max(1),
                          "at t (per seed)": ", ".join(map(str, at)), "of": len(e)})
-shown = [{**row, "worst over t ≥ 1": analysis.median_range(row["worst over t ≥ 1"])} for row in rows]
+shown = [{**row, "worst over t ≥ 1": studies.median_range(row["worst over t ≥ 1"])} for row in rows]
 show.table(shown or [{"study": "not recorded"}],
            "Recorded: worst RMSE (Å) over t = 1 … 49, median (range) over seeds; under random "
            "rotations as a multiple of the best possible")
-for setting in analysis.SETTINGS:
+for setting in studies.SETTINGS:
     worst = {r["form"]: np.median(r["worst over t ≥ 1"]) for r in rows if r["setting"] == setting}
     if "C" in worst:
         rank = sorted(worst, key=worst.get)
@@ -530,14 +530,14 @@ for setting in analysis.SETTINGS:
                  f"({' < '.join(rank)}).")
 
 # %%
-for setting in analysis.SETTINGS:
-    found = {n: analysis.variant_errors(STUDY, n, setting) for n in ("broken", "A", "C")}
+for setting in studies.SETTINGS:
+    found = {n: studies.variant_errors(STUDY, n, setting) for n in ("scaled residual", "A", "C")}
     if all(e is not None for e in found.values()):
         m = {n: np.median(e, axis=0) for n, e in found.items()}
-        near = {k: min(("A", "broken"), key=lambda n: abs(np.log(m[n][k] / m["C"][k])))
+        near = {k: min(("A", "scaled residual"), key=lambda n: abs(np.log(m[n][k] / m["C"][k])))
                 for k in (1, 49)}
         show.say(f"*{setting}*: by ratio of medians C is nearer to **{near[1]}** at t = 1 and to "
-                 f"**{near[49]}** at t = 49 (broken {m['broken'][49]:.2f}, A {m['A'][49]:.2f}, "
+                 f"**{near[49]}** at t = 49 (broken {m['scaled residual'][49]:.2f}, A {m['A'][49]:.2f}, "
                  f"C {m['C'][49]:.2f} Å).")
 
 # %% [markdown]
@@ -555,7 +555,7 @@ def wins(settings, rival):
 
 for settings, words in (((ROTATED,), "where calls matter (random rotations)"),
                         (("one protein", "ten chains"), "where a constant a chain is best")):
-    counts = {n: wins(settings, n) for n in ("broken", "A", "B")}
+    counts = {n: wins(settings, n) for n in ("scaled residual", "A", "B")}
     if all(total for _, total in counts.values()):
         show.say(f"Few calls (10, 5, 1; DDPM and DDIM), {words}: C's median is below "
                  + ", ".join(f"{n}'s in **{k} of {total}**" for n, (k, total) in counts.items()) + ".")
@@ -623,9 +623,9 @@ print("not answered; the solution is" if my_angle is None else "right:", f"{answ
       "steps turn by", ", ".join(f"{d:.1f}°" for d in -np.diff(angles)))
 
 # %%
-record("C, mean RMSE over t", float(end["v"].mean()), "Å")
-record("broken, mean RMSE over t", float(end["residual"].mean()), "Å")
-record("A, mean RMSE over t", float(end["x0"].mean()), "Å")
-record("C, RMSE at t = 1", float(end["v"][1]), "Å")
-record("C, RMSD of samples from 5 calls", live["v", 5], "Å")
-record("floor under random rotations, t = 25", float(floor[25]), "Å")
+metric("C, mean RMSE over t", float(end["v"].mean()), "Å")
+metric("broken, mean RMSE over t", float(end["residual"].mean()), "Å")
+metric("A, mean RMSE over t", float(end["x0"].mean()), "Å")
+metric("C, RMSE at t = 1", float(end["v"][1]), "Å")
+metric("C, RMSD of samples from 5 calls", live["v", 5], "Å")
+metric("floor under random rotations, t = 25", float(floor[25]), "Å")

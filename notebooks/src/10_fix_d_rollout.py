@@ -21,13 +21,13 @@ import numpy as np
 import plotly.graph_objects as go
 import torch
 
-from resfold_nb import analysis, show
-from resfold_nb.analysis.plans import VARIANTS
+from resfold_nb import measure, show, studies
+from resfold_nb.studies.plans import VARIANTS
 from resfold_nb.data import load, make_batch, random_rotations, rmse
 from resfold_nb.diffusion import get_schedule
 from resfold_nb.model import Features
 from resfold_nb.training import Rollout, build, mean_squared_error, named_recipe, roll_out
-from resfold_nb.workbook import goal, record, start
+from resfold_nb.workbook import goal, metric, start
 
 session = start(profile, seed, notebook="10_fix_d_rollout")
 
@@ -139,7 +139,7 @@ def loss_share(rollout):
     return (1 - rollout.share) * plain + rollout.share * at
 
 
-LOOK = {"broken": (show.PALETTE["residual"], "solid"), "A": (show.PALETTE["x0"], "solid"),
+LOOK = {"scaled residual": (show.PALETTE["residual"], "solid"), "A": (show.PALETTE["x0"], "solid"),
         "A + D": (show.PALETTE["eps"], "dash"), "A + D, equal calls": (show.PALETTE["v"], "dashdot"),
         "A + D, stopped gradient": (show.PALETTE["edm"], "dot"),
         "A + D, random K": (show.PALETTE["skip_unscaled"], "longdash"),
@@ -192,7 +192,7 @@ def step_of(predictor, calls, way):
 
 # %%
 LENGTHS, on_cpu = (1, 2, 5, 10), build(base, seed)
-memory = {way: np.array([analysis.peak_memory(lambda: step_of(on_cpu, K, way)) / 1e6
+memory = {way: np.array([measure.peak_memory(lambda: step_of(on_cpu, K, way)) / 1e6
                          for K in LENGTHS]) for way in WAYS}
 
 
@@ -236,8 +236,8 @@ show.say(f"From K = 1 to K = 10 the peak grows **{memory['through'][3] / memory[
 # warm-up of 20 steps is the same for all, so it takes a larger share of the shorter run.
 
 # %%
-NAMES = ("broken", "A", "A + D", "A + D, equal calls")
-runs = {name: analysis.run(VARIANTS[name](base), batch, seed, device=session.device,
+NAMES = ("scaled residual", "A", "A + D", "A + D, equal calls")
+runs = {name: measure.train_and_measure(VARIANTS[name](base), batch, seed, device=session.device,
                            marks=[], progress=show.progress) for name in NAMES}
 rows = [{"variant": name, "optimiser steps": r.recipe.steps, "parameters": sum(
              p.numel() for p in r.predictor.parameters()),
@@ -248,22 +248,22 @@ rows = [{"variant": name, "optimiser steps": r.recipe.steps, "parameters": sum(
 show.table(rows, f"Live: {protein.id}, recipe {base.name}, seed {seed}, {session.device}")
 
 # %%
-floor = analysis.baselines(schedule, 1.0, sd)
-errors = {name: analysis.error_by_timestep(r.predictor, batch, draws=8) for name, r in runs.items()}
+floor = measure.baselines(schedule, 1.0, sd)
+errors = {name: measure.error_by_timestep(r.predictor, batch, draws=8) for name, r in runs.items()}
 lines = [show.Line(name, e.t, e.rmse, *LOOK[name]) for name, e in errors.items()]
 fig = show.chart(lines + show.baseline_lines(floor), log_y=True, goal=1.0, x="timestep t",
                  y="RMSE (Å)", title=f"Live: error of one denoising step ({protein.id})")
 show.figure(fig, f"Error of one denoising step against the timestep for the broken form, fix A and "
                  f"fix A with rollouts, live, seed {seed}, mean of 8 noise draws. The dotted line is "
                  "1 Å; grey dashed lines predict without learning.")
-show.sampling({n: runs[n].predictor for n in ("broken", "A", "A + D")}, batch,
+show.sampling({n: runs[n].predictor for n in ("scaled residual", "A", "A + D")}, batch,
               alt="Sampling from the same noise with the broken form, fix A and fix A with rollouts, live, "
                   "the true centroids in grey; below, the error of what each thinks x0 is.")
 
 # %%
 dip = {n: float(e.rmse[45] / e.rmse[[44, 46]].mean()) for n, e in errors.items()}
 show.say("Error at t = 45, where the loss of the rollouts sits, over the mean of t = 44 and 46: "
-         + "; ".join(f"{n} **{d:.2f}**" for n, d in dip.items() if n != "broken") + ".")
+         + "; ".join(f"{n} **{d:.2f}**" for n, d in dip.items() if n != "scaled residual") + ".")
 
 # %% [markdown]
 # Look at t = 45. At t = 44 and 46 $x_t$ is all but the same. If a model does better, or worse, at
@@ -285,7 +285,7 @@ def gradient(predictor, calls, **way):
 
 
 rows, cosines = [], {}
-for name in ("broken", "A", "A + D"):
+for name in ("scaled residual", "A", "A + D"):
     for K in (2, 5, 10):
         model = runs[name].predictor
         whole, short = gradient(model, K), gradient(model, K, through=False)
@@ -311,12 +311,12 @@ show.say(f"The least alike are those of *{low[0]}* at K = {low[1]}: a cosine of 
 
 # %%
 def along_the_sampler(predictor):
-    drawn = analysis.sample(predictor, batch, copies=8)
+    drawn = measure.sample(predictor, batch, copies=8)
     return np.array(drawn.t[:-1]), np.array([
         sd * float(rmse(x.cpu(), batch.x0.expand(x.shape)).mean()) for x in drawn.x0_pred])
 
 
-walks = {name: along_the_sampler(runs[name].predictor) for name in ("broken", "A", "A + D")}
+walks = {name: along_the_sampler(runs[name].predictor) for name in ("scaled residual", "A", "A + D")}
 groups = {name: [show.Line("noised truth", errors[name].t[1:], errors[name].rmse[1:],
                            show.PALETTE["ink"], "dash"),
                  show.Line("the model's own trajectory", t, e, show.PALETTE["x0"])]
@@ -348,11 +348,11 @@ show.say("At t = 1, sampler over noised truth: " + "; ".join(
 STUDY, ALIKE, BLIND = "rollout", "random rotations", "A, blind to x_t and t"
 SETTINGS = ("one protein", ALIKE, "ten chains")
 one = make_batch(load("1HZ6_A"))
-turned_floor = analysis.rotation_floor(one.x0[0], schedule, float(one.scale[0]))
+turned_floor = measure.rotation_floor(one.x0[0], schedule, float(one.scale[0]))
 
 
 def by_timestep(names, setting, superposed=False):
-    found = {n: analysis.variant_errors(STUDY, n, setting, superposed=superposed) for n in names}
+    found = {n: studies.variant_errors(STUDY, n, setting, superposed=superposed) for n in names}
     return [show.Line(n, np.arange(T), e, *LOOK[n]) for n, e in found.items() if e is not None]
 
 
@@ -369,7 +369,7 @@ show.figure(fig, "Recorded error of one denoising step by timestep for fix A, A 
 
 # %%
 def over_a(setting):
-    a = analysis.variant_errors(STUDY, "A", setting)
+    a = studies.variant_errors(STUDY, "A", setting)
     lines = by_timestep(("A + D", "A + D, stopped gradient", "A + D, random K"), setting)
     return [] if a is None else [show.Line(line.label, line.x, line.y / a, line.colour, line.dash)
                                  for line in lines]
@@ -383,11 +383,11 @@ show.figure(fig, "Recorded error of fix A with rollouts divided by that of fix A
 
 
 def at_45(name, setting):
-    e = analysis.variant_errors(STUDY, name, setting)
+    e = studies.variant_errors(STUDY, name, setting)
     return None if e is None else e[:, 45] / e[:, [44, 46]].mean(1)
 
 
-rows = [{"setting": s, **{n: analysis.median_range(at_45(n, s))
+rows = [{"setting": s, **{n: studies.median_range(at_45(n, s))
                           for n in ("A", "A + D", "A + D, stopped gradient")}} for s in SETTINGS]
 show.table(rows, "Recorded: error at t = 45 over the mean of t = 44 and 46, median (range) over seeds")
 
@@ -412,10 +412,10 @@ print(f"the mean of 20,000 turned copies has {float((one.x0 @ turns.mean(0)).nor
       " of the protein's size")
 share = VARIANTS["A + D"](base).rollout.share
 w = ((1 - share) / T) / ((1 - share) / T + share)
-zero = float(analysis.baselines(schedule, 1.0, float(one.scale[0]))["predict zero"][45])
+zero = float(measure.baselines(schedule, 1.0, float(one.scale[0]))["predict zero"][45])
 foretold = np.sqrt(zero**2 - (2 * w - w**2) * (zero**2 - turned_floor[45] ** 2))
-found = {n: analysis.variant_errors(STUDY, n, ALIKE) for n in ("A", "A + D")}
-ends = {n: analysis.median_range(None if e is None else e[:, 45]) for n, e in found.items()}
+found = {n: studies.variant_errors(STUDY, n, ALIKE) for n in ("A", "A + D")}
+ends = {n: studies.median_range(None if e is None else e[:, 45]) for n, e in found.items()}
 show.say(f"At t = 45 the floor is {turned_floor[45]:.2f} Å and zero has {zero:.2f} Å. Ordinary steps have "
          f"w = {w:.3f} of the loss terms there, so A + D should have **{foretold:.2f} Å**. Recorded: "
          f"A + D **{ends['A + D']}** Å, A {ends['A']} Å.")
@@ -438,8 +438,8 @@ fig = show.panels(groups, log_y=True, goal=1.0, x="timestep t", y="RMSD (Å)",
 show.figure(fig, "Recorded superposed error by timestep under random rotations, with the plain loss "
                  "(left) and with the superposed loss (right), fix A with and without rollouts; median "
                  "and range over three seeds; the dotted line is 1 Å.")
-rows = [{"variant": n, **{f"{k} call{'s' * (k > 1)} (Å)": analysis.median_range(
-    analysis.variant_quantity(STUDY, n, ALIKE, f"ddpm, {k} calls, RMSD (Å)")) for k in (49, 10, 1)}}
+rows = [{"variant": n, **{f"{k} call{'s' * (k > 1)} (Å)": studies.median_range(
+    studies.variant_quantity(STUDY, n, ALIKE, f"ddpm, {k} calls, RMSD (Å)")) for k in (49, 10, 1)}}
     for n in ("A", "A + D", *LOOSE)]
 show.table(rows, "Recorded, random rotations: RMSD of samples by the sampler's number of network calls. "
                  "A model that says the same with one call as with 49 is not refining anything")
@@ -452,18 +452,18 @@ show.table(rows, "Recorded, random rotations: RMSD of samples by the sampler's n
 # quarters of the steps was not run.
 
 # %%
-MANY = {"one protein": (BLIND, "broken", "A", "A + D", "A + D, equal calls", "A + D, stopped gradient",
-                        "A + D, random K", "A + D alone", "broken + D"),
-        ALIKE: (BLIND, "broken", "A", "A + D", "A + D, equal calls", "A + D, stopped gradient"),
-        "ten chains": (BLIND, "broken", "A", "A + D")}
+MANY = {"one protein": (BLIND, "scaled residual", "A", "A + D", "A + D, equal calls", "A + D, stopped gradient",
+                        "A + D, random K", "A + D alone", "scaled residual + D"),
+        ALIKE: (BLIND, "scaled residual", "A", "A + D", "A + D, equal calls", "A + D, stopped gradient"),
+        "ten chains": (BLIND, "scaled residual", "A", "A + D")}
 costs = {"one protein": MANY["one protein"], ALIKE: MANY[ALIKE] + LOOSE,
          "ten chains": MANY["ten chains"]}
-show.table([r for s, names in costs.items() for r in analysis.budget_rows(STUDY, names, s)],
+show.table([r for s, names in costs.items() for r in studies.budget_rows(STUDY, names, s)],
            "Recorded budgets: calls are forward passes for each protein; the peak is that of the "
            "largest step; seconds are medians on a shared CPU, so read them as a hint")
 
 # %%
-show.table([r for s, names in MANY.items() for r in analysis.error_rows(STUDY, names, s)],
+show.table([r for s, names in MANY.items() for r in studies.error_rows(STUDY, names, s)],
            "Recorded: RMSE of one step and RMSD of samples at the end, median (range) over three seeds")
 
 # %% [markdown]
@@ -476,11 +476,11 @@ show.table([r for s, names in MANY.items() for r in analysis.error_rows(STUDY, n
 
 # %%
 def over_calls(name, setting):
-    curve = analysis.variant_curve(STUDY, name, setting, "sampled")
+    curve = studies.variant_curve(STUDY, name, setting, "sampled")
     if curve is None:
         return None
-    recipe_name, _ = analysis.SETTINGS[setting]
-    recipe = analysis.variant(name, recipe_name)
+    recipe_name, _ = studies.SETTINGS[setting]
+    recipe = studies.variant(name, recipe_name)
     calls = curve.steps[1:] * recipe.network_calls / recipe.steps
     return show.Line(name, calls, curve.rmsd[:, 1:], *LOOK[name])
 
@@ -503,7 +503,7 @@ show.figure(fig, "Recorded superposed error of sampled structures against networ
 
 # %%
 def ratios(new, old, setting, t):
-    curves = [analysis.variant_curve(STUDY, n, setting, t) for n in (new, old)]
+    curves = [studies.variant_curve(STUDY, n, setting, t) for n in (new, old)]
     return None if None in curves else curves[0].rmsd[:, -1] / curves[1].rmsd[:, -1]
 
 
@@ -516,14 +516,14 @@ def word(values):
 PAIRS = [("equal steps", "A + D", "A", s) for s in SETTINGS]
 PAIRS += [("equal steps", *LOOSE[::-1], ALIKE), ("equal calls", "A + D, equal calls", "A", "one protein"),
           ("equal calls", "A + D, equal calls", "A", ALIKE)]
-PAIRS += [("equal steps", "broken + D", "broken", "one protein")]
+PAIRS += [("equal steps", "scaled residual + D", "scaled residual", "one protein")]
 PAIRS += [("equal steps", "A + D, stopped gradient", "A + D", s) for s in SETTINGS[:2]]
 rows = []
 for budget, new, old, setting in PAIRS:
     row = {"at": budget, "this": new, "over this": old, "setting": setting}
     for t in (1, 45, 49, "sampled"):
         r = ratios(new, old, setting, t)
-        row[t if t == "sampled" else f"t = {t}"] = f"{analysis.median_range(r)} {word(r)}"
+        row[t if t == "sampled" else f"t = {t}"] = f"{studies.median_range(r)} {word(r)}"
     rows.append(row)
 show.table(rows, "Recorded: ratio of RMSDs, median (range) over paired seeds, and the word for it")
 
@@ -562,14 +562,14 @@ for budget, note in (("equal steps", "A + D makes twice the network calls"),
 
 # %%
 def compounding(name, setting):
-    sampled, single = (analysis.variant_curve(STUDY, name, setting, t) for t in ("sampled", 1))
+    sampled, single = (studies.variant_curve(STUDY, name, setting, t) for t in ("sampled", 1))
     return None if sampled is None or single is None else sampled.rmsd[:, -1] / single.rmsd[:, -1]
 
 
-rows = [{"setting": s, **{n: analysis.median_range(compounding(n, s))
-                          for n in ("broken", "A", "A + D", BLIND)}} for s in SETTINGS]
-rows += [{"setting": f"{ALIKE}, superposed loss", "broken": "not run", "A": analysis.median_range(
-    compounding(LOOSE[0], ALIKE)), "A + D": analysis.median_range(compounding(LOOSE[1], ALIKE)),
+rows = [{"setting": s, **{n: studies.median_range(compounding(n, s))
+                          for n in ("scaled residual", "A", "A + D", BLIND)}} for s in SETTINGS]
+rows += [{"setting": f"{ALIKE}, superposed loss", "scaled residual": "not run", "A": studies.median_range(
+    compounding(LOOSE[0], ALIKE)), "A + D": studies.median_range(compounding(LOOSE[1], ALIKE)),
     BLIND: "not run"}]
 show.table(rows, "Recorded: RMSD of samples over RMSD at t = 1, median (range) over seeds")
 cases = {s: ("A + D", "A", s) for s in SETTINGS}
@@ -604,7 +604,7 @@ if found:
 # %%
 def takes(name, old, setting):
     r = ratios(name, old, setting, "sampled")
-    return f"{setting}: {analysis.median_range(r)} ({word(r)})"
+    return f"{setting}: {studies.median_range(r)} ({word(r)})"
 
 
 show.say("In these runs, samples of A + D over those of A, equal steps: "
@@ -664,12 +664,12 @@ print("right:" if answered else "not answered; the solution is",
       f"({turned_floor[45]:.2f} Å), but at ten timesteps instead of one")
 
 # %%
-record("peak memory, K = 10 over K = 1", memory["through"][3] / memory["through"][0])
-record("peak memory, checkpointed over through, K = 10",
+metric("peak memory, K = 10 over K = 1", memory["through"][3] / memory["through"][0])
+metric("peak memory, checkpointed over through, K = 10",
        memory["through, checkpointed"][3] / memory["through"][3])
-record("A, mean RMSE over t", float(errors["A"].rmse.mean()), "Å")
-record("A + D over A, mean RMSE over t", float(errors["A + D"].rmse.mean() / errors["A"].rmse.mean()))
-record("A + D, equal calls, over A, mean RMSE over t",
+metric("A, mean RMSE over t", float(errors["A"].rmse.mean()), "Å")
+metric("A + D over A, mean RMSE over t", float(errors["A + D"].rmse.mean() / errors["A"].rmse.mean()))
+metric("A + D, equal calls, over A, mean RMSE over t",
        float(errors["A + D, equal calls"].rmse.mean() / errors["A"].rmse.mean()))
-record("broken, error at t = 1 along the sampler over the noised truth",
-       walks["broken"][1][-1] / errors["broken"].rmse[1])
+metric("broken, error at t = 1 along the sampler over the noised truth",
+       walks["scaled residual"][1][-1] / errors["scaled residual"].rmse[1])

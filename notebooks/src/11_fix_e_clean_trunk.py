@@ -24,12 +24,12 @@ import time
 import numpy as np
 import torch
 
-from resfold_nb import analysis, show
+from resfold_nb import measure, show, studies
 from resfold_nb.data import load, make_batch, random_rotations
 from resfold_nb.diffusion import ddim, get_schedule
 from resfold_nb.model import Features, NetworkSize, ResFold, as_written, count_parameters
 from resfold_nb.training import build, draw
-from resfold_nb.workbook import goal, record, start
+from resfold_nb.workbook import goal, metric, start
 
 session = start(profile, seed, notebook="11_fix_e_clean_trunk")
 
@@ -54,7 +54,7 @@ rows = [{"goes in": what, "noisy trunk (report)": noisy, "clean trunk (E)": clea
             ("timestep t", "no", "no", "yes, by AdaLN"),
             ("noisy points x_t", "yes", "no", "yes, in both models"))]
 show.table(rows, "What the parts of the network are told")
-recipes = {name: analysis.variant(name, "well_fed", profile) for name in ("broken", "A", "A + E")}
+recipes = {name: studies.variant(name, "well_fed", profile) for name in ("scaled residual", "A", "A + E")}
 fewer = session.pick(ci=90, laptop=220, gpu=recipes["A"].steps)
 recipes = {name: recipe.but(steps=fewer) for name, recipe in recipes.items()}
 sizes = {n: count_parameters(build(recipe, seed)) for n, recipe in recipes.items()}
@@ -70,13 +70,13 @@ show.say(f"Fix E drops the points' layer from the trunk: {sizes['A']:,} paramete
 # to $x_t$ would do. It cannot show what a trunk is good for; it can show that nothing breaks.
 
 # %%
-LOOK = {"broken": (show.PALETTE["residual"], "solid"), "A": (show.PALETTE["x0"], "solid"),
-        "A + E": (show.PALETTE["edm"], "dash"), "broken + E": (show.PALETTE["eps"], "dashdot"),
+LOOK = {"scaled residual": (show.PALETTE["residual"], "solid"), "A": (show.PALETTE["x0"], "solid"),
+        "A + E": (show.PALETTE["edm"], "dash"), "scaled residual + E": (show.PALETTE["eps"], "dashdot"),
         "A + E, one more denoiser block": (show.PALETTE["v"], "longdash"),
         "A, blind to x_t and t": (show.PALETTE["scaled_no_skip"], "dot")}
 
 
-runs = {name: analysis.run(recipe, batch, seed, device=session.device, marks=(0,), progress=show.progress)
+runs = {name: measure.train_and_measure(recipe, batch, seed, device=session.device, marks=(0,), progress=show.progress)
         for name, recipe in recipes.items()}
 budget = [{"model": n, "parameters": count_parameters(r.predictor), "steps": r.recipe.steps,
            "noise-level draws": r.recipe.steps * r.recipe.noise_levels,
@@ -85,11 +85,11 @@ show.table(budget, f"The same steps and draws for all three (live, recipe {recip
                    f"{seed}, {session.device}); parameters differ, and so does the time")
 
 # %%
-errors = {n: analysis.error_by_timestep(r.predictor, batch, draws=8) for n, r in runs.items()}
-samples = {n: analysis.sample(r.predictor, batch, copies=4) for n, r in runs.items()}
-sampled = {n: float(analysis.sample_errors(s.final, batch)[0].mean()) for n, s in samples.items()}
+errors = {n: measure.error_by_timestep(r.predictor, batch, draws=8) for n, r in runs.items()}
+samples = {n: measure.sample(r.predictor, batch, copies=4) for n, r in runs.items()}
+sampled = {n: float(measure.sample_errors(s.final, batch)[0].mean()) for n, s in samples.items()}
 lines = [show.Line(n, e.t, e.rmse, *LOOK[n]) for n, e in errors.items()]
-base = analysis.baselines(schedule, 1.0, sd)
+base = measure.baselines(schedule, 1.0, sd)
 fig = show.chart(lines + show.baseline_lines(base), log_y=True, goal=1.0, x="timestep t",
                  y="RMSE (Å)", title=f"Live, one protein: error of one denoising step ({protein.id})")
 show.figure(fig, "Error of one denoising step against the timestep for the broken form, fix A and "
@@ -145,7 +145,7 @@ def tokens_at(predictor, x0, t):
 
 # %%
 still = batch.x0.expand(DRAWS, -1, -1)
-theirs = analysis.probe_tokens(runs["A"].predictor, batch, timesteps=(25,), draws=DRAWS, seed=seed)
+theirs = measure.probe_tokens(runs["A"].predictor, batch, timesteps=(25,), draws=DRAWS, seed=seed)
 ours = [probe(x, still.double().flatten(0, 1), half)[1]
         for x in tokens_at(runs["A"].predictor, still, 25)]
 for name, mine in zip(("trunk tokens", "x_t"), ours, strict=True):
@@ -164,7 +164,7 @@ trunks = {"noisy, trained": (runs["A"].predictor, show.PALETTE["x0"], "solid"),
           "noisy, untrained": (build(recipes["A"], seed), show.PALETTE["skip_unscaled"], "dashdot"),
           "clean, trained": (runs["A + E"].predictor, show.PALETTE["edm"], "dash"),
           "clean, untrained": (build(recipes["A + E"], seed), show.PALETTE["residual"], "dot")}
-scores = {where: {n: analysis.probe_tokens(p, batch, timesteps=every, draws=DRAWS, rotate=turn)
+scores = {where: {n: measure.probe_tokens(p, batch, timesteps=every, draws=DRAWS, rotate=turn)
                   for n, (p, *_) in trunks.items()}
           for where, turn in (("same orientation", False), ("every draw turned", True))}
 groups = {where: [show.Line(f"tokens: {n}", every, found[n]["trunk tokens"], *trunks[n][1:])
@@ -229,20 +229,20 @@ show.figure(fig, "One coordinate of each residue by timestep: of the noisy point
 STUDY, TURNED = "trunk", "random rotations"
 SETTINGS = ("one protein", TURNED, "ten chains")
 one = make_batch(load("1HZ6_A"))
-floor = analysis.rotation_floor(one.x0[0], schedule, float(one.scale[0]))
+floor = measure.rotation_floor(one.x0[0], schedule, float(one.scale[0]))
 best = {TURNED: 1 - floor**2 / (3 * float(one.scale[0]) ** 2)}
 
 
 def probed(name, setting, of="trunk tokens"):
     """(seeds, levels) of recorded R², or None."""
-    found = [analysis.variant_quantity(STUDY, name, setting, f"probe of {of}, t = {t}, R²")
+    found = [studies.variant_quantity(STUDY, name, setting, f"probe of {of}, t = {t}, R²")
              for t in LEVELS]
     return None if any(f is None for f in found) else np.stack(found, 1)
 
 
 groups = {}
 for s in SETTINGS:
-    found = {n: probed(n, s) for n in ("broken", "A", "A + E")} | {"own x_t": probed("A", s, "x_t")}
+    found = {n: probed(n, s) for n in ("scaled residual", "A", "A + E")} | {"own x_t": probed("A", s, "x_t")}
     groups[s] = [show.Line("x_t of the residue itself" if n == "own x_t" else f"tokens of {n}", LEVELS, f,
                            *LOOK.get(n, ("#777777", "longdash")))
                  for n, f in found.items() if f is not None]
@@ -257,14 +257,14 @@ show.figure(fig, "Recorded R squared of linear probes by timestep (0, 1, 5, 25, 
 
 
 def r2(values):
-    return "not recorded" if values is None else analysis.median_range(np.round(values, 2) + 0.0)
+    return "not recorded" if values is None else studies.median_range(np.round(values, 2) + 0.0)
 
 
 def untrained(name, setting):
-    recipe_name, protein_id = analysis.SETTINGS[setting]
-    recipe = analysis.variant(name, recipe_name)
-    many = protein_id == analysis.TEN_CHAINS
-    found = analysis.probe_tokens(build(recipe, seed), analysis.batch_for(recipe, protein_id), rotate=recipe.rotate,
+    recipe_name, protein_id = studies.SETTINGS[setting]
+    recipe = studies.variant(name, recipe_name)
+    many = protein_id == studies.TEN_CHAINS
+    found = measure.probe_tokens(build(recipe, seed), studies.batch_for(recipe, protein_id), rotate=recipe.rotate,
                                   timesteps=LEVELS, draws=8 if many else 32)
     return found["trunk tokens"]
 
@@ -313,12 +313,12 @@ else:
 # the *broken* form at t = 49, as R16 has it?
 
 # %%
-NAMES = ("broken", "broken + E", "A", "A + E")
+NAMES = ("scaled residual", "scaled residual + E", "A", "A + E")
 PANELS = ("one protein", "starved", TURNED, "ten chains")
 
 
 def by_timestep(names, setting):
-    found = {n: analysis.variant_errors(STUDY, n, setting) for n in names}
+    found = {n: studies.variant_errors(STUDY, n, setting) for n in names}
     return [show.Line(n, np.arange(T), e, *LOOK[n]) for n, e in found.items() if e is not None]
 
 
@@ -334,7 +334,7 @@ show.figure(fig, "Recorded error of one denoising step by timestep for the broke
 # %%
 def ends(name, setting, t):
     """(seeds,) RMSE at t, or RMSD of samples."""
-    curve = analysis.variant_curve(STUDY, name, setting, t)
+    curve = studies.variant_curve(STUDY, name, setting, t)
     return None if curve is None else (curve.rmsd if t == "sampled" else curve.rmse)[:, -1]
 
 
@@ -351,7 +351,7 @@ def effect(before, after, setting, t):
 
 rows = [{"setting": s, "E added to": n, **{f"t = {t}" if t != "sampled" else "sampled, RMSD":
                                            effect(n, f"{n} + E", s, t) for t in (*LEVELS, "sampled")}}
-        for s in PANELS for n in ("A", "broken")]
+        for s in PANELS for n in ("A", "scaled residual")]
 show.table(rows, "Recorded: error with the clean trunk over error without, ratio of medians; better or worse "
                  "where the ranges over seeds do not touch")
 
@@ -428,7 +428,7 @@ for dtype, limit in ((torch.float32, 1e-5), (torch.float64, 1e-10)):
 # %%
 def gflop(work):
     """10^9 operations of the matrix products in some work."""
-    return analysis.count_flop(work) / 1e9
+    return measure.count_flop(work) / 1e9
 
 
 def arithmetic(size, k):
@@ -452,7 +452,7 @@ def arithmetic(size, k):
 # %%
 wide = NetworkSize.full()
 CASES = {"well fed": (recipes["A"].size, recipes["A"].noise_levels),
-         "starved": (analysis.variant("A", "starved").size, 1), "full size": (wide, 64)}
+         "starved": (studies.variant("A", "starved").size, 1), "full size": (wide, 64)}
 counted = {name: arithmetic(size, k) for name, (size, k) in CASES.items()}
 rows = []
 for name, (step, walk, share) in counted.items():
@@ -503,7 +503,7 @@ def alternate(works, repeats):
 # %%
 def steps_and_walks(setting):
     """Works for `alternate`: a training step and a sample of the clean model, both ways."""
-    recipe = analysis.variant("A + E", setting)
+    recipe = studies.variant("A + E", setting)
     data = batch.to(session.device)
     model, f = build(recipe, seed, session.device), Features.of(data)
     d = draw(recipe, data, f, torch.Generator(session.device).manual_seed(seed))
@@ -545,7 +545,7 @@ def passes(model):
     seen = []
     hook = model.network.trunk.register_forward_hook(lambda m, args, out: seen.append(len(out)))
     with as_written():  # a GPU would play later calls from a recording, past the counter
-        analysis.sample(model, batch, copies=1)
+        measure.sample(model, batch, copies=1)
     hook.remove()
     return sum(seen)
 
@@ -563,8 +563,8 @@ goal("trunk passes of one sample, clean trunk", passes(runs["A + E"].predictor),
 # %%
 for s in PANELS:
     names = [*NAMES, *([MORE] if s == TURNED else []), *([] if s == "starved" else ["A, blind to x_t and t"])]
-    show.table(analysis.error_rows(STUDY, names, s), f"Recorded, {s}: median (range) over seeds")
-    show.table(analysis.budget_rows(STUDY, names, s), f"What these runs cost, {s}")
+    show.table(studies.error_rows(STUDY, names, s), f"Recorded, {s}: median (range) over seeds")
+    show.table(studies.budget_rows(STUDY, names, s), f"What these runs cost, {s}")
 show.say(f"At t = 49 under random rotations the floor is {floor[49]:.2f} Å. Runs by the laptop's recipes on a CPU, "
          "three seeds; *broken* and *A* of *starved* come from the study of notebook 07, five seeds. The floor is a "
          "mean over many draws, each recorded error one over 2 draws: a run can lie a little below it by chance.")
@@ -590,7 +590,7 @@ show.say(f"**Where it does not** (random rotations): {verdict('A', 'A + E', [(TU
          f"more denoiser block: {verdict('A', MORE, [(TURNED, t) for t in at])}.")
 noisy_end = [(s, 49) for s in PANELS]
 show.say("**R16, the broken form at t = 49** with the clean trunk, ratio of medians: "
-         + "; ".join(f"{s} {effect('broken', 'broken + E', s, 49)}" for s, _ in noisy_end) + ".")
+         + "; ".join(f"{s} {effect('scaled residual', 'scaled residual + E', s, 49)}" for s, _ in noisy_end) + ".")
 # %%
 if held["A", TURNED] is not None:
     m = np.median(held["A", TURNED], 0)
@@ -658,9 +658,9 @@ print("not answered; the solution is" if my_r_squared is None else "right:",
 
 # %%
 mean = {n: float(e.rmse.mean()) for n, e in errors.items()}
-record("A + E, mean RMSE over t", mean["A + E"], "Å")
-record("A, mean RMSE over t", mean["A"], "Å")
-record("A + E over A, mean RMSE over t", mean["A + E"] / mean["A"])
-record("noisy trunk, every draw turned, R² at t = 1", scores["every draw turned"]["noisy, trained"]["trunk tokens"][1])
-record("gain of a training step, well fed, counted", ratios["well fed"][0])
-record("gain of a trajectory, full size, counted", ratios["full size"][1])
+metric("A + E, mean RMSE over t", mean["A + E"], "Å")
+metric("A, mean RMSE over t", mean["A"], "Å")
+metric("A + E over A, mean RMSE over t", mean["A + E"] / mean["A"])
+metric("noisy trunk, every draw turned, R² at t = 1", scores["every draw turned"]["noisy, trained"]["trunk tokens"][1])
+metric("gain of a training step, well fed, counted", ratios["well fed"][0])
+metric("gain of a trajectory, full size, counted", ratios["full size"][1])

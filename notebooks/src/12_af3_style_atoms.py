@@ -20,15 +20,15 @@ import numpy as np
 import torch
 import torch.nn.functional as functional
 
-from resfold_nb import analysis, show
-from resfold_nb.analysis.plans import FROZEN_ON
+from resfold_nb import measure, show, studies
+from resfold_nb.studies.plans import FROZEN_ON
 from resfold_nb.data import BACKBONE_ATOMS, load, make_batch, residue_centroids, superpose
 from resfold_nb.diffusion import FORMS, get_schedule
 from resfold_nb.model import AtomSize, Features, count_parameters
 from resfold_nb.model.atoms import AtomDecoder, AtomEncoder, WindowAttention
 from resfold_nb.show.theme import SERIES
 from resfold_nb.training import build, draw, training_loss
-from resfold_nb.workbook import goal, record, start
+from resfold_nb.workbook import goal, metric, start
 
 session = start(profile, seed, notebook="12_af3_style_atoms")
 
@@ -97,7 +97,7 @@ def centroid_floor(points, t, draws=32):
     generator = torch.Generator().manual_seed(1)
     eps = torch.randn(draws, *clean.shape, generator=generator, dtype=torch.float64)
     a, s = float(schedule.a[t]), float(schedule.s[t])
-    error = analysis.best_rotated(a * clean + s * eps, clean, a, s) - clean
+    error = measure.best_rotated(a * clean + s * eps, clean, a, s) - clean
     squared = residue_centroids(error, each).square().sum(-1).mean()
     return float(points.scale[0] * squared.sqrt())
 
@@ -118,7 +118,7 @@ show.table([{"given, for each residue": n} | {f"t = {t} (Å)": v for t, v in at.
 # residue's token.
 
 # %%
-recipe = analysis.variant("A, 4 atoms, attention + skips", "well_fed", profile)
+recipe = studies.variant("A, 4 atoms, attention + skips", "well_fed", profile)
 network = build(recipe, seed).network
 encoder, features = network.denoiser.encoder, Features.of(batch)
 t = torch.tensor([25])
@@ -258,8 +258,8 @@ goal("windows against dense attention with the mask", difference, "<=", 1e-5)
 # %%
 def draws_needed(name, count=48):
     """tr Cov(g) / |E g|^2 of one-draw gradients g over the weights of the denoiser's blocks."""
-    one = analysis.variant(name, "well_fed", profile).but(noise_levels=1)
-    data = batch if one.size.atoms else centres
+    one = studies.variant(name, "well_fed", profile).but(noise_levels=1)
+    data = batch if one.atoms else centres
     model, known = build(one, seed), Features.of(data)
     weights = list(model.network.denoiser.blocks.parameters())
     generator, rows = torch.Generator().manual_seed(11), []
@@ -274,7 +274,7 @@ def draws_needed(name, count=48):
 
 LINEAR, ATOMIC = "4 atoms", "4 atoms, attention + skips"
 needed = {f: {"centroids": draws_needed(f), LINEAR: draws_needed(f"{f}, {LINEAR}"),
-              ATOMIC: draws_needed(f"{f}, {ATOMIC}")} for f in ("broken", "A")}
+              ATOMIC: draws_needed(f"{f}, {ATOMIC}")} for f in ("scaled residual", "A")}
 show.table([{"form": f} | v | {"4 atoms over centroids": v[LINEAR] / v["centroids"]}
             for f, v in needed.items()],
            f"Draws at which noise equals signal, untrained, 48 draws, seed {seed}; the report's "
@@ -296,26 +296,26 @@ show.table([{"form": f} | v | {"4 atoms over centroids": v[LINEAR] / v["centroid
 # a step than the recipe's, and fewer steps.
 
 # %%
-LIVE = ("broken", "A", f"broken, {ATOMIC}", f"A, {ATOMIC}")
+LIVE = ("scaled residual", "A", f"scaled residual, {ATOMIC}", f"A, {ATOMIC}")
 small = dict(noise_levels=8, steps=session.pick(ci=80, laptop=200, gpu=2000))
 runs, errors = {}, {}
 for name in LIVE:
-    one = analysis.variant(name, "well_fed", profile).but(**small)
-    data = batch if one.size.atoms else centres
-    runs[name] = analysis.run(one, data, seed, device=session.device, marks=(one.steps,),
+    one = studies.variant(name, "well_fed", profile).but(**small)
+    data = batch if one.atoms else centres
+    runs[name] = measure.train_and_measure(one, data, seed, device=session.device, marks=(one.steps,),
                               progress=show.progress)
-    errors[name] = analysis.error_by_timestep(runs[name].predictor, data, centroids=True)
+    errors[name] = measure.error_by_timestep(runs[name].predictor, data, centroids=True)
 show.table([{"variant": n, "parameters": f"{count_parameters(r.predictor):,}",
              "steps": r.recipe.steps, "draws": r.recipe.steps * r.recipe.noise_levels,
-             "points a draw": 4 * len(protein) if r.recipe.size.atoms else len(protein),
+             "points a draw": 4 * len(protein) if r.recipe.atoms else len(protein),
              "training (s)": r.train_seconds} for n, r in runs.items()],
            f"Live budget: {protein.id}, recipe well fed with {small['noise_levels']} noise levels, "
            f"seed {seed}, {session.device}")
 
 # %%
-LOOK = {"broken": (SERIES[1], "solid"), "A": (SERIES[0], "solid"),
-        f"broken, {ATOMIC}": (SERIES[3], "dashdot"), f"A, {ATOMIC}": (SERIES[2], "dashdot")}
-base = analysis.baselines(schedule, 1.0, scale_1)
+LOOK = {"scaled residual": (SERIES[1], "solid"), "A": (SERIES[0], "solid"),
+        f"scaled residual, {ATOMIC}": (SERIES[3], "dashdot"), f"A, {ATOMIC}": (SERIES[2], "dashdot")}
+base = measure.baselines(schedule, 1.0, scale_1)
 lines = [show.Line(n, e.t, e.rmse, *LOOK[n]) for n, e in errors.items()]
 fig = show.chart(lines + show.baseline_lines(base), log_y=True, goal=1.0, x="timestep t",
                  y="RMSE of centroids (Å)", title=f"Centroids after {small['steps']} steps")
@@ -325,17 +325,17 @@ show.figure(fig, f"Error of the residues' centroids by timestep, live, {protein.
                  "without learning, from one noisy centroid; the dotted line is 1 Å.")
 
 # %%
-sampled = {n: analysis.sample(r.predictor, batch if r.recipe.size.atoms else centres)
+sampled = {n: measure.sample(r.predictor, batch if r.recipe.atoms else centres)
            for n, r in runs.items()}
 rows = []
 for n, e in errors.items():
-    data = batch if runs[n].recipe.size.atoms else centres
-    _, superposed = analysis.sample_errors(sampled[n].final, data, centroids=True)
+    data = batch if runs[n].recipe.atoms else centres
+    _, superposed = measure.sample_errors(sampled[n].final, data, centroids=True)
     rows.append({"variant": n} | {f"t = {k} (Å)": float(e.rmse[k]) for k in (0, 1, 5, 25, 49)}
                 | {"mean over t (Å)": float(e.rmse.mean()), "sampled, RMSD (Å)": superposed.mean()})
 show.table(rows, f"Live, centroids, seed {seed}: 4 noise draws, 4 samples")
 mean = {r["variant"]: r["mean over t (Å)"] for r in rows}
-for form in ("A", "broken"):
+for form in ("A", "scaled residual"):
     ratio = mean[f"{form}, {ATOMIC}"] / mean[form]
     show.say(f"*{form}*, live, one seed: with atoms the mean error of the centroids is **{ratio:.2f} "
              f"times** that with centroids, {'lower' if ratio < 1 else 'not lower'}.")
@@ -376,13 +376,13 @@ trained.to(session.device);
 linked = np.diff(protein.position) == 1
 made = {"true structure": scale * batch.x0.numpy()}
 made |= {n: scale * sampled[n].final.cpu().numpy() for n in LIVE[2:]}
-found = {n: analysis.geometry_errors(x, linked) for n, x in made.items()}
-rows = [{"bond or angle": b, "spans two residues": "yes" if b in analysis.ACROSS else "",
+found = {n: measure.geometry_errors(x, linked) for n, x in made.items()}
+rows = [{"bond or angle": b, "spans two residues": "yes" if b in measure.ACROSS else "",
          "unit": "°" if b.count("-") == 2 else "Å", "ideal": ideal}
-        | {f"{n}: deviation": e[b] for n, e in found.items()} for b, ideal in analysis.IDEAL.items()]
+        | {f"{n}: deviation": e[b] for n, e in found.items()} for b, ideal in measure.IDEAL.items()]
 show.table(rows, f"Live, {protein.id}, 4 samples, seed {seed}: rms deviation from the ideal value")
 for n in LIVE[2:]:
-    _, whole = analysis.sample_errors(sampled[n].final, batch)
+    _, whole = measure.sample_errors(sampled[n].final, batch)
     show.say(f"{n}: samples are {whole.mean():.2f} Å off (RMSD of atoms), so independent errors would give "
              f"{whole.mean() * np.sqrt(2 / 3):.2f} Å a bond; N–CA has {found[n]['N-CA']:.2f} Å and "
              f"C–N, across residues, {found[n]['C-N']:.2f} Å.")
@@ -415,19 +415,19 @@ show.player({n: trace(sampled[n].final) for n in LIVE[2:]}, truth=trace(batch.x0
 STUDY = "atoms"
 STEPS = ("A", "A, 1.75 times the steps", "A, 4 atoms", "A, 4 atoms, no attention",
          "A, 4 atoms, attention", "A, 4 atoms, attention + skips", "A, 4 atoms, windows + skips")
-BROKEN = ("broken", "broken, 4 atoms", "broken, 4 atoms, attention + skips")
+BROKEN = ("scaled residual", "scaled residual, 4 atoms", "scaled residual, 4 atoms, attention + skips")
 ABOUT = {STEPS[2]: "one linear layer in, one out", STEPS[3]: "atom network with skips, no attention",
          STEPS[4]: "atom network, attention, no skips", STEPS[5]: "attention inside a residue, skips",
          STEPS[6]: "attention in windows, skips"}
 BLIND = "A, blind to x_t and t"
 SHOWN = {"one protein": (*STEPS, *BROKEN, BLIND),
-         "random rotations": ("A", *STEPS[2:6:3], "broken", BLIND),
-         "ten chains": ("A", *STEPS[2:6:3], "broken", BLIND)}
+         "random rotations": ("A", *STEPS[2:6:3], "scaled residual", BLIND),
+         "ten chains": ("A", *STEPS[2:6:3], "scaled residual", BLIND)}
 show.table([{"variant": n, "atoms and tokens": a} for n, a in ABOUT.items()],
            "The five ways from atoms to tokens and back; all diffuse the same four atoms")
 for setting, names in SHOWN.items():
     rows = [{k: v for k, v in row.items() if k not in ("setting", "network calls a protein")}
-            for row in analysis.budget_rows(STUDY, names, setting)]
+            for row in studies.budget_rows(STUDY, names, setting)]
     show.table(rows, f"Recorded budgets, {setting}; seconds on a shared machine are indicative")
 
 # %% [markdown]
@@ -438,8 +438,8 @@ for setting, names in SHOWN.items():
 # %%
 work = {}
 for n in STEPS:
-    one = analysis.variant(n, "well_fed")
-    work[n] = one, analysis.training_cost(one, analysis.batch_for(one, FROZEN_ON)).teraflop
+    one = studies.variant(n, "well_fed")
+    work[n] = one, measure.training_cost(one, studies.batch_for(one, FROZEN_ON)).teraflop
 rows = [{"variant": n, "GFLOP a step": 1000 * run / one.steps, "steps": one.steps,
          "TFLOP a run": run, "over A, 4 atoms, attention + skips": run / work[STEPS[5]][1]}
         for n, (one, run) in work.items()]
@@ -454,13 +454,13 @@ def ends(name, setting, t):
     kind = "RMSD" if t == "sampled" else "RMSE"
     if "4 atoms" in name:
         at = "sampled" if t == "sampled" else f"t = {t}"
-        return analysis.variant_quantity(STUDY, name, setting, f"centroids, {at}, {kind} (Å)")
-    curve = analysis.variant_curve(STUDY, name, setting, t)
+        return studies.variant_quantity(STUDY, name, setting, f"centroids, {at}, {kind} (Å)")
+    curve = studies.variant_curve(STUDY, name, setting, t)
     return None if curve is None else (curve.rmsd if kind == "RMSD" else curve.rmse)[:, -1]
 
 
 LEVELS = (0, 1, 5, 25, 49)
-styles = {"A": (SERIES[0], "solid"), "broken": (SERIES[1], "solid"),
+styles = {"A": (SERIES[0], "solid"), "scaled residual": (SERIES[1], "solid"),
           STEPS[2]: (SERIES[5], "dash"), STEPS[5]: (SERIES[2], "dashdot"), BLIND: ("#777777", "dash")}
 groups = {setting: [show.Line(n, LEVELS, np.stack(at, 1), *look) for n, look in styles.items()
                     if all((at := [ends(n, setting, t) for t in LEVELS])[i] is not None
@@ -535,7 +535,7 @@ for t in (49, "sampled"):
 # %%
 def deviation(name, parts, unit):
     """rms over bonds or angles, then the median over seeds; None if not recorded."""
-    each = [analysis.variant_quantity(STUDY, name, "one protein", f"{b}, deviation ({unit})")
+    each = [studies.variant_quantity(STUDY, name, "one protein", f"{b}, deviation ({unit})")
             for b in parts]
     return None if any(e is None for e in each) else np.sqrt(np.mean(np.square(each), axis=0))
 
@@ -543,14 +543,14 @@ def deviation(name, parts, unit):
 BONDS = {"bonds within (Å)": (("N-CA", "CA-C", "C-O"), "Å"), "C–N, across (Å)": (("C-N",), "Å"),
          "angles within (°)": (("N-CA-C", "CA-C-O"), "°"),
          "angles across (°)": (("CA-C-N", "C-N-CA"), "°")}
-truth = analysis.geometry_errors(load(FROZEN_ON).points("backbone"))
+truth = measure.geometry_errors(load(FROZEN_ON).points("backbone"))
 rows = [{"what": "true structure", "independent errors (Å)": "0"} | {
     k: f"{np.sqrt(np.mean([truth[b] ** 2 for b in parts])):.2f}" for k, (parts, _) in BONDS.items()}]
 for n in (*STEPS[2:], *BROKEN[1:]):
-    curve = analysis.variant_curve(STUDY, n, "one protein", "sampled")
+    curve = studies.variant_curve(STUDY, n, "one protein", "sampled")
     free = None if curve is None else curve.rmsd[:, -1] * np.sqrt(2 / 3)
-    rows.append({"what": n, "independent errors (Å)": analysis.median_range(free)} | {
-        k: analysis.median_range(deviation(n, *b)) for k, b in BONDS.items()})
+    rows.append({"what": n, "independent errors (Å)": studies.median_range(free)} | {
+        k: studies.median_range(deviation(n, *b)) for k, b in BONDS.items()})
 show.table(rows, "Recorded, one protein, samples: rms deviation from ideal, median (range) over seeds")
 
 # %%
@@ -560,7 +560,7 @@ if inside:
     show.say(f"Of fix A's five atom models, **{low}** has the best bonds within a residue, "
              f"{np.median(inside[low]):.2f} Å off ({ABOUT[low]}).")
 for n in STEPS[2:]:
-    curve = analysis.variant_curve(STUDY, n, "one protein", "sampled")
+    curve = studies.variant_curve(STUDY, n, "one protein", "sampled")
     inside, across = (deviation(n, *BONDS[k]) for k in list(BONDS)[:2])
     if curve is None or inside is None or across is None:
         show.say(f"{n}: bonds **not recorded**.")
@@ -578,13 +578,13 @@ for n in STEPS[2:]:
 # %%
 def centroid_rows(setting):
     return [{"variant": n} | {("sampled, RMSD (Å)" if t == "sampled" else f"t = {t} (Å)"):
-            analysis.median_range(ends(n, setting, t)) for t in (*LEVELS, "sampled")}
+            studies.median_range(ends(n, setting, t)) for t in (*LEVELS, "sampled")}
             for n in SHOWN[setting]]
 
 
 for setting in SHOWN:
     show.table(centroid_rows(setting), f"Recorded, centroids, {setting}")
-show.table(analysis.error_rows(STUDY, [n for n in SHOWN["one protein"] if "4 atoms" in n],
+show.table(studies.error_rows(STUDY, [n for n in SHOWN["one protein"] if "4 atoms" in n],
                                "one protein"),
            "Recorded, one protein, over all atoms instead of centroids")
 
@@ -593,7 +593,7 @@ show.table(analysis.error_rows(STUDY, [n for n in SHOWN["one protein"] if "4 ato
 # atoms say more than one noisy centroid. So divide each error by its own floor:
 
 # %%
-for given, names in (("one noisy centroid", ("A", "broken")), ("four noisy atoms", SHOWN["random rotations"][1:3])):
+for given, names in (("one noisy centroid", ("A", "scaled residual")), ("four noisy atoms", SHOWN["random rotations"][1:3])):
     for n in names:
         parts = [f"t = {t}: {np.median(e) / floors[given][t]:.1f}" for t in (5, 25, 49)
                  if (e := ends(n, "random rotations", t)) is not None]
@@ -710,8 +710,8 @@ print("not answered; the solution is" if my_first is None or my_middle is None e
       f"{answer[0]} and {answer[1]} residues")
 
 # %%
-record("share of the atoms' variance that is the centroids'", share)
-record("A with atoms, mean RMSE of centroids over t", mean[f"A, {ATOMIC}"], "Å")
-record("broken with atoms, mean RMSE of centroids over t", mean[f"broken, {ATOMIC}"], "Å")
-record("A with centroids, mean RMSE over t", mean["A"], "Å")
-record("A with atoms, C-N of samples, deviation", found[f"A, {ATOMIC}"]["C-N"], "Å")
+metric("share of the atoms' variance that is the centroids'", share)
+metric("A with atoms, mean RMSE of centroids over t", mean[f"A, {ATOMIC}"], "Å")
+metric("broken with atoms, mean RMSE of centroids over t", mean[f"broken, {ATOMIC}"], "Å")
+metric("A with centroids, mean RMSE over t", mean["A"], "Å")
+metric("A with atoms, C-N of samples, deviation", found[f"A, {ATOMIC}"]["C-N"], "Å")

@@ -19,13 +19,13 @@ seed = 0
 import numpy as np
 import torch
 
-from resfold_nb import analysis, show, training
+from resfold_nb import measure, show, studies, training
 from resfold_nb.data import load, make_batch
 from resfold_nb.diffusion import FORMS, get_schedule
 from resfold_nb.model import Features, count_parameters
 from resfold_nb.show.theme import SERIES
 from resfold_nb.training import Curriculum, build, learning_rate, named_recipe
-from resfold_nb.workbook import goal, record, start
+from resfold_nb.workbook import goal, metric, start
 
 session = start(profile, seed, notebook="13_time_and_curriculum")
 
@@ -33,7 +33,7 @@ session = start(profile, seed, notebook="13_time_and_curriculum")
 protein = load(session.pick(ci="1WY3_A", laptop="1HZ6_A", gpu="1HZ6_A"))
 batch = make_batch(protein)
 schedule, sd, T = get_schedule("linear"), float(batch.scale[0]), 50
-base = analysis.baselines(schedule, 1.0, sd)
+base = measure.baselines(schedule, 1.0, sd)
 print(f"{protein.id}: {len(protein)} residues, standard deviation {sd:.2f} Å; "
       f"predicting zero has an RMSE of {base['predict zero'][0]:.2f} Å")
 
@@ -74,7 +74,7 @@ for t in levels:
     x_t = noisy(x0, t)
     size.append(x_t.square().mean((1, 2)).numpy())
     apart.append(x_t.diff(dim=1).square().sum(-1).mean(1).numpy())
-    read.append(analysis.read_timestep(x_t, clean).numpy())
+    read.append(measure.read_timestep(x_t, clean).numpy())
 
 # %%
 m = schedule.alpha_bar.numpy() * clean + (1 - schedule.alpha_bar.numpy()) * 6
@@ -140,7 +140,7 @@ rows = []
 for name in ("1WY3_A", "1HZ6_A", "1R69_A", "1CY5_A", "1TG0_A"):
     other = make_batch(load(name))
     x, near = other.x0[0].double(), float(other.x0[0].diff(dim=0).square().sum(-1).mean())
-    found = analysis.read_timestep(noisy(x, 25), near).numpy()
+    found = measure.read_timestep(noisy(x, 25), near).numpy()
     rows.append({"protein": name, "L": len(x), "neighbours (Å)": np.sqrt(near) * float(other.scale[0]),
                  "typical error at t = 25": np.sqrt(np.square(found - 25).mean()),
                  "by algebra": spread(x, 25),
@@ -185,10 +185,10 @@ show.say(f"For {protein.id} the typical error over all t is **{typical:.1f} time
 # %%
 recipe = named_recipe("well_fed", profile)
 recipe = recipe.but(steps=session.pick(ci=80, laptop=220, gpu=recipe.steps))
-marks = analysis.marks_for(recipe.steps, session.pick(ci=4, laptop=6, gpu=14))
-LIVE = {"broken": recipe.but(form="residual"), "A": recipe.but(form="x0"),
+marks = measure.marks_for(recipe.steps, session.pick(ci=4, laptop=6, gpu=14))
+LIVE = {"scaled residual": recipe.but(form="residual"), "A": recipe.but(form="x0"),
         "A, linear curriculum": recipe.but(form="x0", curriculum=Curriculum("linear", 0.5))}
-runs = {name: analysis.run(r, batch, seed, device=session.device, marks=marks, progress=show.progress)
+runs = {name: measure.train_and_measure(r, batch, seed, device=session.device, marks=marks, progress=show.progress)
         for name, r in LIVE.items()}
 show.table([{"run": name, "parameters": count_parameters(r.predictor), "steps": recipe.steps,
              "noise-level draws": recipe.steps * recipe.noise_levels,
@@ -202,19 +202,19 @@ SEEN = range(0, T, 7)
 
 def told_matrix(predictor):
     """RMSE in Å, a row a true t, a column a t that the network is told."""
-    columns = [analysis.error_by_timestep(predictor, batch, draws=2, timesteps=SEEN,
+    columns = [measure.error_by_timestep(predictor, batch, draws=2, timesteps=SEEN,
                                           told=lambda t, k=k: torch.full_like(t, k)).rmse
                for k in SEEN]
     return np.stack(columns, axis=1)
 
 
-told = {name: told_matrix(runs[name].predictor) for name in ("broken", "A")}
+told = {name: told_matrix(runs[name].predictor) for name in ("scaled residual", "A")}
 s = schedule.s.numpy()[list(SEEN)]
 with np.errstate(divide="ignore", invalid="ignore"):
     belief = np.abs(1 - s[:, None] / s[None, :]) * base["copy x_t"][list(SEEN)][:, None]
 belief[:, 0] = np.nan
 cap = 1.5 * base["predict zero"][0]
-matrices = {"broken, measured": told["broken"], "broken, if it believed": belief, "A, measured": told["A"]}
+matrices = {"scaled residual, measured": told["scaled residual"], "scaled residual, if it believed": belief, "A, measured": told["A"]}
 
 # %%
 def lie_figure(matrices, ticks, title, cap, size=11):
@@ -246,7 +246,7 @@ for name, matrix in told.items():
              f"over all lies {lie_cost(matrix):.2f} times that; at t = 49 told 7: {matrix[7, 1]:.2f} Å "
              f"against {matrix[7, 7]:.2f} Å.")
 paired = ~np.eye(len(SEEN), dtype=bool) & np.isfinite(belief) & (belief > 0)
-share = float(told["broken"][paired].sum() / belief[paired].sum())
+share = float(told["scaled residual"][paired].sum() / belief[paired].sum())
 show.say(f"Of the error that a network of the broken form would make if it believed every word, this "
          f"one makes {share:.0%}: where that is far below 100 %, it goes by what it *sees*.")
 
@@ -277,11 +277,11 @@ show.say(f"Of the error that a network of the broken form would make if it belie
 STUDY, WHERE, TABLED = "time", ("one protein", "random rotations", "ten chains"), (0, 1, 5, 25, 49)
 PROTEIN = make_batch(load("1HZ6_A"))
 SCALE = float(PROTEIN.scale[0])
-FLOOR = analysis.rotation_floor(PROTEIN.x0[0], schedule, SCALE)
+FLOOR = measure.rotation_floor(PROTEIN.x0[0], schedule, SCALE)
 
 
 def quantity(name, setting, told, t):
-    return analysis.variant_quantity(STUDY, name, setting, f"{told}, t = {t}, RMSE (Å)")
+    return studies.variant_quantity(STUDY, name, setting, f"{told}, t = {t}, RMSE (Å)")
 
 
 def recorded_matrix(name, setting):
@@ -290,7 +290,7 @@ def recorded_matrix(name, setting):
     return None if any(v is None for row in grid for v in row) else np.median(grid, axis=2)
 
 
-for name in ("broken", "A"):
+for name in ("scaled residual", "A"):
     matrices = {s: m for s in WHERE if (m := recorded_matrix(name, s)) is not None}
     if not matrices:
         show.say(f"{name}, told another t: **not recorded**.")
@@ -307,11 +307,11 @@ def lies(name, setting):
     if any(v is None for values in found.values() for v in values):
         return dict.fromkeys(("truth (Å)", "shuffled (Å)", "always 25 (Å)"), "not recorded")
     mean = {k: np.mean(v, axis=0) for k, v in found.items()}
-    return {n: analysis.median_range(mean[k])
+    return {n: studies.median_range(mean[k])
             for n, k in zip(("truth (Å)", "shuffled (Å)", "always 25 (Å)"), said)}
 
 
-NAMES = ("broken", "A", "A, sinusoidal t", "A, log-SNR", "A, no t")
+NAMES = ("scaled residual", "A", "A, sinusoidal t", "A, log-SNR", "A, no t")
 SPECIAL = ("A, sinusoidal t", "A, log-SNR")  # not planned for ten chains
 show.table([{"setting": s, "variant": n} | lies(n, s) for s in WHERE for n in NAMES
             if not (n in SPECIAL and s == "ten chains")],
@@ -326,14 +326,14 @@ show.table([{"setting": s, "variant": n} | lies(n, s) for s in WHERE for n in NA
 # form's own coefficients still know t.) **Predict first:** who pays more?
 
 # %%
-LOOK = {"broken": (red, "solid"), "broken, no t": (SERIES[6], "dash"), "A": (blue, "solid"),
+LOOK = {"scaled residual": (red, "solid"), "scaled residual, no t": (SERIES[6], "dash"), "A": (blue, "solid"),
         "A, no t": (SERIES[5], "dash"), "A, blind to x_t and t": ("#8A8A8A", "longdash"),
         "A, sinusoidal t": (SERIES[2], "dash"), "A, log-SNR": (SERIES[4], "dot"),
         "A, linear curriculum": (SERIES[3], "dash"), "A, cosine curriculum": (SERIES[2], "dot"),
-        "broken, linear curriculum": (SERIES[6], "dash"), "path 2: B + E": (SERIES[3], "dash"),
+        "scaled residual, linear curriculum": (SERIES[6], "dash"), "path 2: B + E": (SERIES[3], "dash"),
         "path 3: B + E + D + curriculum": (SERIES[4], "dashdot")}
 BLIND = "A, blind to x_t and t"
-found = {(n, s): analysis.variant_errors(STUDY, n, s) for n in LOOK for s in WHERE}
+found = {(n, s): studies.variant_errors(STUDY, n, s) for n in LOOK for s in WHERE}
 
 
 def by_timestep(names, where=WHERE, extra=None):
@@ -356,9 +356,9 @@ def draw(groups, title, alt):
 
 with np.errstate(divide="ignore", invalid="ignore"):
     reading = np.array([spread(PROTEIN.x0[0].double(), t) for t in levels]) / (2 * levels)
-price = reading * analysis.baselines(schedule, 1.0, SCALE)["copy x_t"]
-extra = show.Line("broken, price of reading t", levels[1:], price[1:], ink, "longdashdot")
-draw(by_timestep(("broken", "broken, no t", "A", "A, no t", BLIND), extra=extra),
+price = reading * measure.baselines(schedule, 1.0, SCALE)["copy x_t"]
+extra = show.Line("scaled residual, price of reading t", levels[1:], price[1:], ink, "longdashdot")
+draw(by_timestep(("scaled residual", "scaled residual, no t", "A", "A, no t", BLIND), extra=extra),
      "Recorded: trained with t and without",
      "Recorded RMSE by timestep for the broken form and A, with and without t, and for a network "
      "blind to both x_t and t, median and range over three seeds; under random rotations with the "
@@ -379,7 +379,7 @@ def at_49(name, setting):
 
 def samples(name, setting):
     """(seeds,) RMSD of sampled structures in Å; None if not recorded."""
-    curve = analysis.variant_curve(STUDY, name, setting, "sampled")
+    curve = studies.variant_curve(STUDY, name, setting, "sampled")
     return None if curve is None else curve.rmsd[:, -1]
 
 
@@ -391,7 +391,7 @@ def against(name, other, setting, of=mean_ends):
     ratio = ours / theirs
     low = int((ratio < 1).sum())
     verdict = {0: "higher in every seed", len(ratio): "lower in every seed"}.get(low, "seeds disagree")
-    return f"{analysis.median_range(ratio)}, {verdict}"
+    return f"{studies.median_range(ratio)}, {verdict}"
 
 # %%
 def compare(pairs):
@@ -403,7 +403,7 @@ def compare(pairs):
 
 
 SEED_BY_SEED = "Recorded: ratio of errors, seed by seed, median (range); below 1 is better"
-show.table(compare((("A, no t", "A", WHERE), ("broken, no t", "broken", WHERE[:1]))), SEED_BY_SEED)
+show.table(compare((("A, no t", "A", WHERE), ("scaled residual, no t", "scaled residual", WHERE[:1]))), SEED_BY_SEED)
 
 # %% [markdown]
 # Three seeds are few: "every seed" means three of three, and a ratio close to one is a small thing
@@ -526,9 +526,9 @@ show.say("Live, one seed, the curriculum's error over that of plain A at equal s
 
 # %%
 CURRICULA = (("A, linear curriculum", "A", WHERE), ("A, cosine curriculum", "A", WHERE[:2]),
-             ("broken, linear curriculum", "broken", WHERE[:1]))
-draw(by_timestep(("A", "A, linear curriculum", "A, cosine curriculum", "broken",
-                  "broken, linear curriculum")),
+             ("scaled residual, linear curriculum", "scaled residual", WHERE[:1]))
+draw(by_timestep(("A", "A, linear curriculum", "A, cosine curriculum", "scaled residual",
+                  "scaled residual, linear curriculum")),
      "Recorded: curricula against uniform sampling, equal steps",
      "Recorded RMSE by timestep for A and the broken form with uniform sampling and with curricula, "
      "median and range over three seeds. The cosine was not run on ten chains, the broken form's "
@@ -550,19 +550,19 @@ show.table(compare(CURRICULA), SEED_BY_SEED)
 
 # %%
 PATH = ("A", "path 2: B + E", "path 3: B + E + D + curriculum")
-draw(by_timestep(("broken", *PATH, BLIND), WHERE[:2]), "Recorded: the recommended path, phase by phase",
+draw(by_timestep(("scaled residual", *PATH, BLIND), WHERE[:2]), "Recorded: the recommended path, phase by phase",
      "Recorded RMSE by timestep for the broken form, the three phases of the recommended path and "
      "the blind network, median and range over three seeds. An error of zero cannot be drawn.")
-show.table([row for s in WHERE[:2] for row in analysis.error_rows(STUDY, ("broken", *PATH, BLIND), s)],
+show.table([row for s in WHERE[:2] for row in studies.error_rows(STUDY, ("scaled residual", *PATH, BLIND), s)],
            "Recorded: RMSE by timestep, RMSD of samples; median (range) over three seeds")
-show.table([row for s in WHERE[:2] for row in analysis.budget_rows(STUDY, ("broken", *PATH), s)],
+show.table([row for s in WHERE[:2] for row in studies.budget_rows(STUDY, ("scaled residual", *PATH), s)],
            "What each cost; seconds on a shared machine are indicative")
 
 # %%
 show.table(compare([(new, old, WHERE[:2]) for new, old in zip(PATH[1:], PATH)]
                    + [(PATH[2], "A", WHERE[:2])]), SEED_BY_SEED)
 for s in WHERE[:2]:
-    level = {n: samples(n, s) for n in ("broken", *PATH, BLIND)}
+    level = {n: samples(n, s) for n in ("scaled residual", *PATH, BLIND)}
     if all(v is not None for v in level.values()):
         order = sorted(level, key=lambda n: np.median(level[n]))
         show.say(f"Samples, {s}, from the lowest median RMSD: "
@@ -573,15 +573,15 @@ for s in WHERE[:2]:
 
 # %%
 PLAN = {"one protein": tuple(LOOK),
-        "random rotations": tuple(n for n in LOOK if n not in ("broken, no t",
-                                                               "broken, linear curriculum")),
-        "ten chains": ("broken", "A", "A, no t", "A, linear curriculum", BLIND)}
-show.table([row for s, names in PLAN.items() for row in analysis.error_rows(STUDY, names, s)],
+        "random rotations": tuple(n for n in LOOK if n not in ("scaled residual, no t",
+                                                               "scaled residual, linear curriculum")),
+        "ten chains": ("scaled residual", "A", "A, no t", "A, linear curriculum", BLIND)}
+show.table([row for s, names in PLAN.items() for row in studies.error_rows(STUDY, names, s)],
            "Recorded: RMSE by timestep, RMSD of samples; median (range) over three seeds")
 show.say(f"Best possible under random rotations, mean over draws: {FLOOR[1]:.2f} Å at t = 1, "
          f"{FLOOR[25]:.2f} Å at t = 25, {FLOOR[49]:.2f} Å at t = 49.")
 extras = ("A", "A, no t", "A, sinusoidal t", "A, log-SNR", "A, linear curriculum")
-show.table([row for s in WHERE[:2] for row in analysis.budget_rows(STUDY, extras, s)],
+show.table([row for s in WHERE[:2] for row in studies.budget_rows(STUDY, extras, s)],
            "What the embeddings and the curriculum cost: steps and draws are equal, parameters not")
 
 # %% [markdown]
@@ -602,14 +602,14 @@ def line(title, name, other, where, of=mean_ends):
 
 show.say("In the recorded runs, error over error, seed by seed (mean over t = 1 … 49):\n\n" + "\n".join((
     line("withholding t from A (R5)", "A, no t", "A", WHERE),
-    line("withholding t from the broken form", "broken, no t", "broken", WHERE[:1]),
+    line("withholding t from the broken form", "scaled residual, no t", "scaled residual", WHERE[:1]),
     line("sinusoidal for a table", "A, sinusoidal t", "A", WHERE[:2]),
     line("log-SNR for a table", "A, log-SNR", "A", WHERE[:2]),
     line("linear curriculum (R14)", "A, linear curriculum", "A", WHERE),
     line("path 2 after path 1 (R14)", PATH[1], PATH[0], WHERE[:2]),
     line("path 3 after path 2 (R14)", PATH[2], PATH[1], WHERE[:2]))))
 show.say("This is the laptop size; full size (profile gpu): "
-         f"{len(analysis.recorded_runs('time_gpu')) or '**not**'} runs recorded. Notebook 16 judges "
+         f"{len(studies.recorded_runs('time_gpu')) or '**not**'} runs recorded. Notebook 16 judges "
          "R5 and R14 with intervals.")
 
 # %% [markdown]
@@ -629,7 +629,7 @@ solution_1 = 1 + T**2
 # %% tags=["check"]
 answer = solution_1 if my_length is None else my_length
 pure = torch.randn(300, int(answer), 3, generator=torch.Generator().manual_seed(0))
-simulated = float(analysis.read_timestep(pure, 0.0).std())
+simulated = float(measure.read_timestep(pure, 0.0).std())
 assert abs(simulated - 1) < 0.15, f"with {answer} residues of pure noise it is {simulated:.2f}"
 print("not answered; the solution is" if my_length is None else "right:",
       f"{answer:,} residues (simulated: an error of {simulated:.2f} timesteps)")
@@ -678,9 +678,9 @@ assert abs(answer - exact) < 0.001, f"it is {exact:.3f}"
 print("not answered; the solution is" if my_share_at_0 is None else "right:", f"{answer:.1%} of draws")
 
 # %%
-record("read t, typical error over t", typical, "timesteps")
-record("A, mean RMSE over t", float(plain.errors.rmse.mean()), "Å")
-record("A with linear curriculum, mean RMSE over t", float(rising.errors.rmse.mean()), "Å")
-record("broken, mean RMSE over t", float(runs["broken"].last.errors.rmse.mean()), "Å")
-record("A, error told a lie over told the truth", lie_cost(told["A"]))
-record("broken, error made over error if it believed", share)
+metric("read t, typical error over t", typical, "timesteps")
+metric("A, mean RMSE over t", float(plain.errors.rmse.mean()), "Å")
+metric("A with linear curriculum, mean RMSE over t", float(rising.errors.rmse.mean()), "Å")
+metric("broken, mean RMSE over t", float(runs["broken"].last.errors.rmse.mean()), "Å")
+metric("A, error told a lie over told the truth", lie_cost(told["A"]))
+metric("broken, error made over error if it believed", share)

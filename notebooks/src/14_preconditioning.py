@@ -19,14 +19,15 @@ import numpy as np
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from resfold_nb import analysis, show
-from resfold_nb.analysis import effects, evidence, plans
+from resfold_nb import measure, show, studies
+from resfold_nb.verdict import effects, evidence
+from resfold_nb.studies import plans
 from resfold_nb.data import load, make_batch
 from resfold_nb.diffusion import FORMS, edm, get_schedule
 from resfold_nb.model import count_parameters
 from resfold_nb.show.theme import SERIES
 from resfold_nb.training import named_recipe
-from resfold_nb.workbook import goal, record, start
+from resfold_nb.workbook import goal, metric, start
 
 session = start(profile, seed, notebook="14_preconditioning")
 schedule = get_schedule("linear")
@@ -152,7 +153,7 @@ batch = make_batch(protein)
 scale = float(batch.scale[0])
 recipe = named_recipe("well_fed", profile)
 recipe = recipe.but(steps=session.pick(ci=80, laptop=220, gpu=recipe.steps))
-runs = {form: analysis.run(recipe.but(form=form), batch, seed, device=session.device,
+runs = {form: measure.train_and_measure(recipe.but(form=form), batch, seed, device=session.device,
                            marks=(recipe.steps,), progress=show.progress)
         for form in ("residual", "x0", "edm")}
 live = {form: run.last.errors.rmse for form, run in runs.items()}
@@ -180,7 +181,7 @@ show.say(f"κ = {shares[0]:.3f}, λ = {shares[1]:.3f}: holding the protein is "
          f"within a factor of {off:.2f} on average over t = 1 … 49 (one seed, one protein).")
 
 # %%
-show.denoising({"broken": runs["residual"].predictor, "A": runs["x0"].predictor, "EDM": runs["edm"].predictor},
+show.denoising({"scaled residual": runs["residual"].predictor, "A": runs["x0"].predictor, "EDM": runs["edm"].predictor},
                batch, alt="One denoising step from the same x_t with the three live models, the true "
                           "centroids in grey; below, the error of this one noise draw by timestep.")
 
@@ -399,7 +400,7 @@ def cell_text(m, when):
     """The winner, by how much, and the star."""
     best = min(m, key=m.get)
     star = " ★" if m["residual"] >= REPORTED[when] else ""
-    short = {"residual": "broken", "x0": "A", "skip_unscaled": "skip", "scaled_no_skip": "scale"}
+    short = {"residual": "scaled residual", "x0": "A", "skip_unscaled": "skip", "scaled_no_skip": "scale"}
     return f"{short[best]}<br>{m['residual'] / m[best]:.1f}{star}"
 
 
@@ -464,7 +465,7 @@ def factor_rows(when):
         values = {f.setting.removesuffix(f", {evidence.say(when)}"): f.value for f in each}
         yield {"change": factor, **{f"{name.replace('_', ' ')}, {short}": _text(values, f"{name}, {form}")
                                     for name in plans.CORE_RECIPES
-                                    for form, short in (("residual", "broken"), ("x0", "A"))}}
+                                    for form, short in (("residual", "scaled residual"), ("x0", "A"))}}
 
 
 def _text(values, setting):
@@ -487,7 +488,7 @@ for when in ("mean over t", "sampled"):
 def sampling_change(name, form, quantity):
     """Samples with one change over samples without, both proteins; "not recorded"."""
     recipe = named_recipe(name, form=form)
-    with_it, without = ([analysis.recorded_quantity("core", recipe, p, q) for p in plans.CORE_PROTEINS]
+    with_it, without = ([studies.recorded_quantity("core", recipe, p, q) for p in plans.CORE_PROTEINS]
                         for q in (quantity, "sampled, not clamped, RMSE (Å)" if "clamped to" in quantity
                                   else PLAIN[recipe.x0_clamp]))
     return str(evidence.compare("", *(evidence.whole(x) for x in (with_it, without))).value or "not recorded")
@@ -514,13 +515,13 @@ def speed(name, form):
     recipe, reached = named_recipe(name, form=form), []
     for p in plans.CORE_PROTEINS:
         steps = effects.steps_below(
-            lambda t, p=p: analysis.recorded_curve("core", recipe, p, t), 1.0, range(1, 50),
+            lambda t, p=p: studies.recorded_curve("core", recipe, p, t), 1.0, range(1, 50),
             recipe.superposed)
         if steps is None:
             return {"steps": "not recorded", "draws": "not recorded", "TFLOP": "not recorded", "reached": ""}
         reached.extend(steps)
     middle, share = float(np.median(reached)), np.isfinite(reached).sum()
-    cost = analysis.recorded_budget("core", recipe, plans.CORE_PROTEINS[0])["teraflop"] / recipe.steps
+    cost = studies.recorded_budget("core", recipe, plans.CORE_PROTEINS[0])["teraflop"] / recipe.steps
     in_time = np.isfinite(middle)
     return {"steps": f"{middle:,.0f}" if in_time else f"not in {recipe.steps:,}",
             "draws": f"{middle * recipe.noise_levels:,.0f}" if in_time else "–",
@@ -547,7 +548,7 @@ show.table([{"recipe": name.replace("_", " "), "form": FORMS[f].label, **speed(n
 # quickly; it denoises nothing.*
 
 # %%
-race = analysis.recorded_benchmark("speedrun")
+race = studies.recorded_benchmark("speedrun")
 shown = [{**{k: row[k] for k in ("kind", "what", "reached")}, "steps": row["steps"] or "–",
           **{k: f"{float(row[k]):.2f}" for k in ("s", "s, lowest", "s, highest")}} for row in race]
 where = f"{race[0]['processor']}, {race[0]['threads']} thread(s)" if race else ""
@@ -623,7 +624,7 @@ print("not answered; the solution is" if my_skip is None else "right:", answer)
 goal("EDM at sd 1 and C: largest difference of their places on the map",
      max(float(np.abs(getattr(PLACES["edm"], k) - getattr(PLACES["v"], k)).max())
          for k in ("copied", "amplified", "weight")), "<", 1e-9)
-record("broken, mean RMSE over t", float(live["residual"].mean()), "Å")
-record("A, mean RMSE over t", float(live["x0"].mean()), "Å")
-record("EDM, mean RMSE over t", float(live["edm"].mean()), "Å")
-record("EDM, factor between predicted and measured", off)
+metric("broken, mean RMSE over t", float(live["residual"].mean()), "Å")
+metric("A, mean RMSE over t", float(live["x0"].mean()), "Å")
+metric("EDM, mean RMSE over t", float(live["edm"].mean()), "Å")
+metric("EDM, factor between predicted and measured", off)

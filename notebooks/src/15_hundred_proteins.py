@@ -23,16 +23,16 @@ import numpy as np
 import torch
 from plotly.subplots import make_subplots
 
-from resfold_nb import analysis, show
-from resfold_nb.analysis import MEASURING_SEED, structures
-from resfold_nb.analysis.settings import FIRST_TEN, HUNDRED, chains_of, hundred_ids
-from resfold_nb.analysis.study import SHOWN
+from resfold_nb import measure, show, studies
+from resfold_nb.measure import MEASURING_SEED, structures
+from resfold_nb.studies.proteins import FIRST_TEN, HUNDRED, chains_of, hundred_ids
+from resfold_nb.studies.runner import SHOWN
 from resfold_nb.data import catalogue, load, make_batch, read_structure, superpose
 from resfold_nb.diffusion import get_schedule
 from resfold_nb.model import count_parameters
 from resfold_nb.training import named_recipe, train
 from resfold_nb.training.recipes import FROZEN_ON
-from resfold_nb.workbook import goal, record, start
+from resfold_nb.workbook import goal, metric, start
 
 session = start(profile, seed, notebook="15_hundred_proteins")
 
@@ -63,8 +63,8 @@ def padding(lengths, size):
     return 1 - lengths.sum() / sum(len(p) * p.max() for p in parts)
 
 
-shares = {f"of {recipe.proteins}, sorted by length": padding(np.sort(lengths), recipe.proteins),
-          f"of {recipe.proteins}, in order of their ids": padding(lengths, recipe.proteins),
+shares = {f"of {recipe.proteins_per_step}, sorted by length": padding(np.sort(lengths), recipe.proteins_per_step),
+          f"of {recipe.proteins_per_step}, in order of their ids": padding(lengths, recipe.proteins_per_step),
           "all in one": padding(lengths, len(lengths))}
 show.table([{"batches": k, "padding": f"{v:.1%}"} for k, v in shares.items()],
            f"{len(TRAIN)} training chains of {lengths.min()} to {lengths.max()} residues; "
@@ -142,7 +142,7 @@ show.table([{"structure": k, "handedness": f"{structures.handedness(x):.3f}",
 # %%
 ten = named_recipe("ten_chains", profile)
 ten = ten.but(steps=session.pick(ci=20, laptop=120, gpu=ten.steps))
-batch = analysis.batch_for(ten, analysis.TEN_CHAINS)
+batch = studies.batch_for(ten, studies.TEN_CHAINS)
 SCALE = float(batch.scale[0])
 similar = [i for i in TEST if len(truth[i]) <= 50]
 held = make_batch([folded[i] for i in similar], scale=SCALE)
@@ -158,13 +158,13 @@ def trained(recipe, batch):
 
 def sampled(predictor, batch, draw=0):
     """One structure of each chain in Å, by id; another `draw`, other noise."""
-    final = analysis.sample(predictor, batch, copies=1, seed=MEASURING_SEED + 1000 * draw).final
+    final = measure.sample(predictor, batch, copies=1, seed=MEASURING_SEED + 1000 * draw).final
     return {i: batch.angstrom(final.cpu())[k, : int(batch.mask[k].sum())].numpy()
             for k, i in enumerate(batch.ids)}
 
 
 # %%
-LIVE = {"broken": ten.but(form="residual"), "A": ten.but(form="x0")}
+LIVE = {"scaled residual": ten.but(form="residual"), "A": ten.but(form="x0")}
 models = {n: trained(r, batch) for n, r in LIVE.items()}
 live = {(n, s): [structures.score_all(sampled(model, b), truth)]
         for n, model in models.items() for s, b in (("trained on", batch), ("held out", held))}
@@ -185,7 +185,7 @@ def cell(values):
     """Median (range) to a hundredth, or what there is to say instead."""
     if values is None or np.isfinite(values).all():
         return f"{values[0]:.2f}" if values is not None and len(values) == 1 \
-            else analysis.median_range(values)
+            else studies.median_range(values)
     return "undefined"
 
 
@@ -214,13 +214,13 @@ show.table([{"form": n, "chains": f"{len(v[0])} {s}", **shown(v), "steps": ten.s
 # that is blind to it?
 
 # %%
-NAMES = ("broken", "A", "C", "A + E", "A, blind to x_t and t")
-PLAN = {"1": (FROZEN_ON, ("broken", "A"), {"scale": "training set"}),
+NAMES = ("scaled residual", "A", "C", "A + E", "A, blind to x_t and t")
+PLAN = {"1": (FROZEN_ON, ("scaled residual", "A"), {"scale": "training set"}),
         "10": (FIRST_TEN, NAMES, {}), "100": (HUNDRED, NAMES, {}),
         "100, rotated": (HUNDRED, NAMES[:3], {"rotate": True})}
-cells = {(s, n): (analysis.variant(n, "many_chains").but(**changes), where)
+cells = {(s, n): (studies.variant(n, "many_chains").but(**changes), where)
          for s, (where, names, changes) in PLAN.items() for n in names}
-drawn = {key: analysis.recorded_samples("hundred", *where) or {} for key, where in cells.items()}
+drawn = {key: studies.recorded_samples("hundred", *where) or {} for key, where in cells.items()}
 found = {key: [structures.score_all(points, truth) for points in seeds.values()]
          for key, seeds in drawn.items()}
 results = {key: {which: [{i: s for i, s in scored.items() if (i in TEST) == (which == "held out")}
@@ -229,8 +229,8 @@ results = {key: {which: [{i: s for i, s in scored.items() if (i in TEST) == (whi
 # %%
 budget = []
 for (s, n), (r, where) in cells.items():
-    cost, chains = analysis.recorded_budget("hundred", r, where), len(chains_of(where))
-    seen = r.steps * r.noise_levels * min(1, r.proteins / chains)
+    cost, chains = studies.recorded_budget("hundred", r, where), len(chains_of(where))
+    seen = r.steps * r.noise_levels * min(1, r.proteins_per_step / chains)
     budget.append({"trained on": s, "variant": n, "seeds": len(drawn[s, n]) or "not recorded",
                    "steps": f"{r.steps:,}", "draws a chain, about": f"{seen:,.0f}",
                    "parameters": f"{cost['parameters']:,.0f}" if cost else "not recorded",
@@ -304,7 +304,7 @@ rows = [{"structure": "nearest training chain", **shown(copies)},
         {"structure": "mean distances",
          **shown(on_aligned([{i: mean[len(truth[i])] for i in TEST}]))}]
 rows += [{"structure": f"{n}, 100 chains", **shown(on_aligned(drawn["100", n].values()))}
-         for n in ("broken", "A", "A, blind to x_t and t")]
+         for n in ("scaled residual", "A", "A, blind to x_t and t")]
 show.table(rows, "Held out, aligned residues only: medians over chains; median (range) over seeds")
 show.say(f"Of a held-out chain a median of {np.median(left):.0%} of the residues is *not* aligned "
          f"(at most {max(left):.0%}); of the aligned ones a median of "
@@ -319,7 +319,7 @@ show.say(f"Of a held-out chain a median of {np.median(left):.0%} of the residues
 # %%
 fig = make_subplots(cols=2, shared_yaxes=True, horizontal_spacing=0.04,
                     subplot_titles=[f"chains {which}" for which in SETS])
-styles = {"broken": ("residual", "circle"), "A": ("x0", "diamond"),
+styles = {"scaled residual": ("residual", "circle"), "A": ("x0", "diamond"),
           "A, blind to x_t and t": ("ink", "cross")}
 for col, which in enumerate(SETS, start=1):
     for n, (colour, symbol) in styles.items():
@@ -387,7 +387,7 @@ show.player(
 LEVELS = [0, 1, 5, 25, 49]
 schedule = get_schedule("linear")
 signal, noise = schedule.a.numpy()[LEVELS], schedule.s.numpy()[LEVELS]
-look = {"broken": ("residual", "solid"), "A": ("x0", "dash"), "C": ("v", "dashdot"),
+look = {"scaled residual": ("residual", "solid"), "A": ("x0", "dash"), "C": ("v", "dashdot"),
         "A, blind to x_t and t": ("ink", "dot")}
 
 
@@ -400,8 +400,8 @@ def linear(ids):
 def by_level(setting, name, which):
     """(seeds, levels) RMSE in Å; None if not recorded."""
     r, where = cells[setting, name]
-    each = [analysis.recorded_ends("hundred", r, (where,), t) if which == "trained on" else
-            analysis.recorded_quantity("hundred", r, where, f"held out, t = {t}, RMSE (Å)")
+    each = [studies.recorded_ends("hundred", r, (where,), t) if which == "trained on" else
+            studies.recorded_quantity("hundred", r, where, f"held out, t = {t}, RMSE (Å)")
             for t in LEVELS]
     return None if any(e is None for e in each) else np.stack(each, axis=1)
 
@@ -503,7 +503,7 @@ rivals = {"rmsd": min(middle["rmsd"], key=middle["rmsd"].get),
 def against(runs, field):
     """Difference to the best baseline, chain by chain; None if not recorded."""
     rival = base[rivals[field]]["held out"]
-    return analysis.bootstrap([
+    return measure.bootstrap([
         np.array([getattr(v[i], field) for v in runs])
         - np.mean([getattr(v[i], field) for v in rival]) for i in TEST]) if runs else None
 
@@ -545,11 +545,11 @@ def over(setting, upper, lower, which):
     runs = [results[setting, n][which] for n in (upper, lower)]
     if not all(runs):
         return "not recorded"
-    ratio = analysis.ratio(*([np.array([v[i].rmsd for v in r]) for i in runs[0][0]] for r in runs))
+    ratio = measure.ratio(*([np.array([v[i].rmsd for v in r]) for i in runs[0][0]] for r in runs))
     return f"{ratio}: " + ("larger" if ratio.low > 1 else "smaller" if ratio.high < 1 else "open")
 
 
-PAIRS = [(s, "broken", "A") for s in ("10", "100", "100, rotated")]
+PAIRS = [(s, "scaled residual", "A") for s in ("10", "100", "100, rotated")]
 PAIRS += [("100", n, "A") for n in NAMES[2:]] + [("100, rotated", "C", "A")]
 ratios = {pair: {w: over(*pair, w) for w in SETS} for pair in PAIRS}
 show.table([{"after": s, "RMSD of": n, "over that of": m,
@@ -568,9 +568,9 @@ def level(setting, n, which):
 
 blind, size = NAMES[-1], recipe.size
 lines = [f"- Median RMSD, {s} chains, {w}: "
-         + ", ".join(level(s, n, w) for n in ("broken", "A", blind)) + "."
+         + ", ".join(level(s, n, w) for n in ("scaled residual", "A", blind)) + "."
          for s in ("10", "100") for w in SETS]
-apart = "; ".join(f"{s}: {v['held out']}" for (s, n, m), v in ratios.items() if n == "broken")
+apart = "; ".join(f"{s}: {v['held out']}" for (s, n, m), v in ratios.items() if n == "scaled residual")
 lines += [f"- Does seeing $x_t$ help memory? RMSD of the blind network over A's, chains trained "
           f"on: {ratios['100', blind, 'A']['trained on']}.",
           f"- Is the repaired form ahead on held-out chains? RMSD of broken over A's: {apart}.",
@@ -669,8 +669,8 @@ print("not answered; the solution is" if my_random is None else "right:", f"{ans
 # %%
 goal("padding of sorted batches, share", min(shares.values()), "<", 0.1)
 goal("mirror image of a chain, lDDT", mirrored.lddt, ">=", 0.999)
-record("helix, held out, median RMSD", medians(base["helix"]["held out"], "rmsd")[0], "Å")
-record("TM-score of unrelated chains, median", solution_3)
+metric("helix, held out, median RMSD", medians(base["helix"]["held out"], "rmsd")[0], "Å")
+metric("TM-score of unrelated chains, median", solution_3)
 for name, which in live:
-    record(f"{name}, live, chains {which}, RMSD of samples",
+    metric(f"{name}, live, chains {which}, RMSD of samples",
            medians(live[name, which], "rmsd")[0], "Å")

@@ -18,12 +18,13 @@ seed = 0
 import numpy as np
 import plotly.graph_objects as go
 
-from resfold_nb import analysis, show
-from resfold_nb.analysis import Claim, Rule, claims, evidence, judge, ledger, plans
+from resfold_nb import measure, show, studies
+from resfold_nb.verdict import Claim, Rule, rules as claims, evidence, judge, ledger
+from resfold_nb.studies import plans
 from resfold_nb.data import load, make_batch
 from resfold_nb.diffusion import FORMS
 from resfold_nb.training import named_recipe
-from resfold_nb.workbook import goal, record, start
+from resfold_nb.workbook import goal, metric, start
 
 session = start(profile, seed, notebook="16_verdict")
 
@@ -76,7 +77,7 @@ show.say(f"So: **{example.verdict}**.")
 BUDGET, DEPTH, PROTEIN = "500 steps x 1", "3 layers", "1HZ6_A"
 batch = make_batch(load(PROTEIN))
 recipes = {form: plans.regime(BUDGET, DEPTH, form, profile) for form in plans.FORMS_COMPARED}
-runs = {form: analysis.run(recipe, batch, seed, device=session.device, marks=(),
+runs = {form: measure.train_and_measure(recipe, batch, seed, device=session.device, marks=(),
                            progress=show.progress) for form, recipe in recipes.items()}
 rows = [{"form": FORMS[form].label, **{f"t = {t} (Å)": run.last.errors.rmse[t] for t in (1, 25, 49)},
          "sampled (Å)": run.last.sampled_rmse} for form, run in runs.items()]
@@ -87,7 +88,7 @@ show.table(rows, f"Live: RMSE after {steps} steps of one noise level, {DEPTH}, {
 # %%
 def recorded_row(form, t):
     """The recorded error of this seed at the end, or None."""
-    curve = analysis.recorded_curve("core", recipes[form], PROTEIN, t)
+    curve = studies.recorded_curve("core", recipes[form], PROTEIN, t)
     return None if curve is None or seed not in curve.seeds else curve.rmse[curve.seeds.index(seed), -1]
 
 
@@ -288,7 +289,7 @@ show.say("Before any of it, run the blind network. Its samples over A's: "
 # does.
 
 # %%
-lacking = [name for name in ("core", "hundred") if not analysis.recorded_runs(f"{name}_gpu")]
+lacking = [name for name in ("core", "hundred") if not studies.recorded_runs(f"{name}_gpu")]
 for name in lacking:
     show.say(f"Study {name} at full size (profile gpu): **not recorded**. "
              f"`python -m resfold_nb study {name} --profile gpu --out data/recorded` makes it.")
@@ -327,7 +328,7 @@ solution_2 = (0.8, 1.0)
 
 # %% tags=["check"]
 answer = solution_2 if my_interval is None else my_interval
-found = analysis.ratio([np.array([0.8, 1.0])], [np.ones(2)])
+found = measure.ratio([np.array([0.8, 1.0])], [np.ones(2)])
 assert np.allclose(answer, found[1:], atol=0.01), f"it is {found}"
 print("not answered; the solution is" if my_interval is None else "right:", f"{found}:",
       Rule("below", 1 / 1.1).answer(found))
@@ -355,7 +356,7 @@ for f, a in zip(mine.findings, mine.answers):
 # %%
 goal("claims judged", len(every), "==", sum(total.values()), "")
 mean = {form: float(run.last.errors.rmse.mean()) for form, run in runs.items()}
-record("broken, mean RMSE over t", mean["residual"], "Å")
-record("A, mean RMSE over t", mean["x0"], "Å")
-record("only the scale dropped, mean RMSE over t", mean["skip_unscaled"], "Å")
-record("only the skip dropped, mean RMSE over t", mean["scaled_no_skip"], "Å")
+metric("broken, mean RMSE over t", mean["residual"], "Å")
+metric("A, mean RMSE over t", mean["x0"], "Å")
+metric("only the scale dropped, mean RMSE over t", mean["skip_unscaled"], "Å")
+metric("only the skip dropped, mean RMSE over t", mean["scaled_no_skip"], "Å")

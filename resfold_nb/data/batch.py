@@ -76,6 +76,13 @@ class Batch:
         return replace(self, x0=self.x0[chosen, : length * self.points_per_residue],
                        scale=self.scale[chosen], ids=tuple(self.ids[i] for i in rows), **cut)
 
+    def parts(self, count: int | None) -> list[Batch]:
+        """The batch in parts of `count` proteins of similar length, so that little of a part is padding."""
+        if count is None or count >= len(self):
+            return [self]
+        rows = self.mask.sum(1).argsort(stable=True).tolist()
+        return [self.select(rows[i : i + count]) for i in range(0, len(rows), count)]
+
     def angstrom(self, x: Tensor) -> Tensor:
         """Normalised points (..., B, L, 3) in Å."""
         return x * self.scale.to(x.dtype)[:, None, None]

@@ -1,6 +1,6 @@
 """Schedules, parameterisations and samplers: the parts of a diffusion model without weights."""
 
-from resfold_nb.diffusion.parameterisation import (
+from resfold_nb.diffusion.forms import (
     FORMS,
     Parameterisation,
     edm,
@@ -14,10 +14,11 @@ from resfold_nb.diffusion.samplers import (
     ddim,
     ddpm,
     ddpm_step,
+    predict,
     spaced_timesteps,
 )
 from resfold_nb.diffusion.schedule import Schedule, cosine, get_schedule, linear
 
 __all__ = ["FORMS", "Denoise", "Parameterisation", "Samples", "Schedule", "cosine", "ddim",
-           "ddpm", "ddpm_step", "edm", "get_form", "get_schedule", "linear", "spaced_timesteps",
+           "ddpm", "ddpm_step", "edm", "get_form", "get_schedule", "linear", "predict", "spaced_timesteps",
            "to_eps", "to_v"]

@@ -15,19 +15,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from itertools import pairwise
 
 import torch
 from torch import Tensor
 
-from resfold_nb.diffusion.parameterisation import to_eps
+from resfold_nb.diffusion.forms import to_eps
 from resfold_nb.diffusion.schedule import Schedule
 
 Denoise = Callable[[Tensor, Tensor], Tensor]
 """(x_t (B, L, 3), t (B,)) -> x0_pred (B, L, 3)."""
-
-Step = Callable[[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor], Tensor]
-"""(x_t, x0_pred, z, alpha_bar(t), alpha_bar(u), eta) -> x_u."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +48,73 @@ class Samples:
         return self.x[-1]
 
 
+@torch.no_grad()
+def ddpm(denoise: Denoise, schedule: Schedule, x: Tensor, *, noise: Tensor | None = None,
+         timesteps: Sequence[int] | None = None, x0_clamp: float | None = None) -> Samples:
+    """Ancestral sampling, with the smaller of the two fixed variances, from x (B, L, 3) at the first t.
+
+    Parameters
+    ----------
+    noise : (S, B, L, 3) the z of each step; drawn by default.
+    timesteps : where the network is called, falling, each >= 1; T - 1 ... 1 by default.
+    x0_clamp : clamp x0_pred to +- this value before each step.
+    """
+    visited = visited_timesteps(timesteps, schedule)                    # S + 1, down to 0
+    z = fresh_noise(x, visited) if noise is None else noise             # (S, B, L, 3)
+    alpha_bar = schedule.to(x.device, x.dtype).alpha_bar                # (T,)
+    xs, predictions = [x], []
+    for i, (t, u) in enumerate(pairwise(visited)):
+        x0_pred = predict(denoise, xs[-1], t, x0_clamp)                 # (B, L, 3)
+        xs.append(ddpm_step(xs[-1], x0_pred, z[i], alpha_bar[t], alpha_bar[u]))
+        predictions.append(x0_pred)
+    return Samples(visited, torch.stack(xs), torch.stack(predictions))
+
+
+@torch.no_grad()
+def ddim(denoise: Denoise, schedule: Schedule, x: Tensor, *, noise: Tensor | None = None, eta: float = 0.0,
+         timesteps: Sequence[int] | None = None, x0_clamp: float | None = None) -> Samples:
+    """DDIM; `eta` is the share of the posterior's noise that is added, none by default; else as `ddpm`."""
+    visited = visited_timesteps(timesteps, schedule)                    # S + 1, down to 0
+    z = fresh_noise(x, visited) if noise is None else noise             # (S, B, L, 3)
+    alpha_bar = schedule.to(x.device, x.dtype).alpha_bar                # (T,)
+    xs, predictions = [x], []
+    for i, (t, u) in enumerate(pairwise(visited)):
+        x0_pred = predict(denoise, xs[-1], t, x0_clamp)                 # (B, L, 3)
+        xs.append(ddim_step(xs[-1], x0_pred, z[i], alpha_bar[t], alpha_bar[u], eta))
+        predictions.append(x0_pred)
+    return Samples(visited, torch.stack(xs), torch.stack(predictions))
+
+
+def ddpm_step(x: Tensor, x0: Tensor, z: Tensor, ab_t: Tensor, ab_u: Tensor) -> Tensor:
+    """From x_t to x_u (B, L, 3); z is the fresh noise, ab alpha_bar at t and u."""
+    alpha = ab_t / ab_u
+    mean = ab_u.sqrt() * (1 - alpha) * x0 + alpha.sqrt() * (1 - ab_u) * x
+    return mean / (1 - ab_t) + posterior_variance(ab_t, ab_u).sqrt() * z
+
+
+def ddim_step(x: Tensor, x0: Tensor, z: Tensor, ab_t: Tensor, ab_u: Tensor, eta: float) -> Tensor:
+    """From x_t to x_u (B, L, 3); arguments as in `ddpm_step`, and `eta`, the share of fresh noise."""
+    eps = to_eps(x0, x, ab_t.sqrt(), (1 - ab_t).sqrt())
+    variance = eta**2 * posterior_variance(ab_t, ab_u)
+    return ab_u.sqrt() * x0 + (1 - ab_u - variance).clamp(min=0).sqrt() * eps + variance.sqrt() * z
+
+
+def posterior_variance(ab_t: Tensor, ab_u: Tensor) -> Tensor:
+    """Variance of x_u where x_t and x0 are known, from alpha_bar at t and u."""
+    return (1 - ab_u) / (1 - ab_t) * (1 - ab_t / ab_u)
+
+
+def predict(denoise: Denoise, x: Tensor, t: int, x0_clamp: float | None = None) -> Tensor:
+    """x0_pred (B, L, 3) with every structure at timestep t, clamped if asked for."""
+    x0_pred = denoise(x, torch.full((len(x),), t, dtype=torch.long, device=x.device))
+    return x0_pred if x0_clamp is None else x0_pred.clamp(-x0_clamp, x0_clamp)
+
+
+def fresh_noise(x: Tensor, visited: Sequence[int]) -> Tensor:
+    """(S, B, L, 3) standard normal, for each step between S + 1 visited timesteps."""
+    return torch.randn(len(visited) - 1, *x.shape, device=x.device, dtype=x.dtype)
+
+
 def spaced_timesteps(calls: int, timesteps: int = 50) -> tuple[int, ...]:
     """`calls` timesteps from T - 1 downwards, t = 0 left out.
 
@@ -64,81 +128,11 @@ def spaced_timesteps(calls: int, timesteps: int = 50) -> tuple[int, ...]:
     return tuple(max(1, round(timesteps - i * timesteps / calls) - 1) for i in range(calls))
 
 
-def ddpm(denoise: Denoise, schedule: Schedule, x: Tensor, **options: Any) -> Samples:
-    """Ancestral sampling with the smaller of the two fixed variances; options as in `reverse`."""
-    return reverse(ddpm_step, denoise, schedule, x, **options)
-
-
-def ddim(denoise: Denoise, schedule: Schedule, x: Tensor, **options: Any) -> Samples:
-    """DDIM; deterministic at eta = 0 (the default); options as in `reverse`."""
-    return reverse(ddim_step, denoise, schedule, x, **options)
-
-
-@torch.no_grad()
-def reverse(step: Step, denoise: Denoise, schedule: Schedule, x: Tensor, *,
-            timesteps: Sequence[int] | None = None, noise: Tensor | None = None,
-            generator: torch.Generator | None = None, eta: float = 0.0,
-            x0_clamp: float | None = None, call_at_zero: bool = False) -> Samples:
-    """Run a reverse process from `x` (B, L, 3), the points at the first timestep.
-
-    Parameters
-    ----------
-    step : the rule for one step; `ddpm` and `ddim` fill it in.
-    timesteps : where the network is called, falling, each >= 1; T - 1 ... 1 by default.
-    noise : (S, B, L, 3) the z of each step; drawn from `generator` by default.
-    eta : share of the posterior's noise that DDIM adds.
-    x0_clamp : clamp x0_pred to +- this value before each step.
-    call_at_zero : one more call at t = 0, whose prediction replaces the sample.
-    """
-    visited = (*_checked(timesteps, schedule), 0)
-    tables = schedule.to(x.device, x.dtype)
-    xs, predictions = [x], []
-    for i, (t, u) in enumerate(zip(visited, visited[1:], strict=False)):
-        x0_pred = _predict(denoise, xs[-1], t, x0_clamp)
-        z = _draw(x, generator) if noise is None else noise[i]
-        levels = tables.alpha_bar[t], tables.alpha_bar[u]
-        xs.append(step(xs[-1], x0_pred, z, *levels, torch.as_tensor(eta, dtype=x.dtype)))
-        predictions.append(x0_pred)
-    if call_at_zero:
-        predictions.append(_predict(denoise, xs[-1], 0, x0_clamp))
-        xs.append(predictions[-1])
-        visited = (*visited, 0)
-    return Samples(visited, torch.stack(xs), torch.stack(predictions))
-
-
-def _checked(timesteps: Sequence[int] | None, schedule: Schedule) -> tuple[int, ...]:
+def visited_timesteps(timesteps: Sequence[int] | None, schedule: Schedule) -> tuple[int, ...]:
+    """The timesteps of a sampler with 0 at their end; ValueError unless they fall within T - 1 ... 1."""
     last = schedule.timesteps - 1
     chosen = tuple(range(last, 0, -1)) if timesteps is None else tuple(timesteps)
-    falling = all(t > u for t, u in zip(chosen, chosen[1:], strict=False))
+    falling = all(t > u for t, u in pairwise(chosen))
     if not chosen or not falling or not 1 <= chosen[-1] <= chosen[0] <= last:
         raise ValueError(f"sampling timesteps must fall within {last} ... 1, got {chosen}")
-    return chosen
-
-
-def _predict(denoise: Denoise, x: Tensor, t: int, x0_clamp: float | None) -> Tensor:
-    x0_pred = denoise(x, torch.full((len(x),), t, dtype=torch.long, device=x.device))
-    return x0_pred if x0_clamp is None else x0_pred.clamp(-x0_clamp, x0_clamp)
-
-
-def _draw(like: Tensor, generator: torch.Generator | None) -> Tensor:
-    return torch.randn(like.shape, generator=generator, device=like.device, dtype=like.dtype)
-
-
-def _posterior_variance(ab_t: Tensor, ab_u: Tensor) -> Tensor:
-    return (1 - ab_u) / (1 - ab_t) * (1 - ab_t / ab_u)
-
-
-def ddpm_step(x: Tensor, x0: Tensor, z: Tensor, ab_t: Tensor, ab_u: Tensor,
-              eta: Tensor | float = 0.0) -> Tensor:
-    """From x_t to x_u; z is the fresh noise, ab alpha_bar at t and u. `eta` is not used."""
-    alpha = ab_t / ab_u
-    mean = ab_u.sqrt() * (1 - alpha) * x0 + alpha.sqrt() * (1 - ab_u) * x
-    return mean / (1 - ab_t) + _posterior_variance(ab_t, ab_u).sqrt() * z
-
-
-def ddim_step(x: Tensor, x0: Tensor, z: Tensor, ab_t: Tensor, ab_u: Tensor,
-              eta: Tensor) -> Tensor:
-    """From x_t to x_u; arguments as in `ddpm_step`, and `eta`, the share of fresh noise."""
-    eps = to_eps(x0, x, ab_t.sqrt(), (1 - ab_t).sqrt())
-    variance = eta**2 * _posterior_variance(ab_t, ab_u)
-    return ab_u.sqrt() * x0 + (1 - ab_u - variance).clamp(min=0).sqrt() * eps + variance.sqrt() * z
+    return (*chosen, 0)

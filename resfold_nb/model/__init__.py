@@ -1,16 +1,9 @@
 """The network: trunk, denoiser, and the two with a parameterisation around them."""
 
 from resfold_nb.model.atoms import AtomSize
-from resfold_nb.model.network import (
-    Denoiser,
-    Features,
-    NetworkSize,
-    ResFold,
-    Trunk,
-    count_parameters,
-)
+from resfold_nb.model.network import Denoiser, Features, NetworkSize, ResFold, Trunk, count_parameters
 from resfold_nb.model.predictor import Predictor
-from resfold_nb.model.replay import Replay, as_written
+from resfold_nb.model.time import TIME_EMBEDDINGS
 
-__all__ = ["AtomSize", "Denoiser", "Features", "NetworkSize", "Predictor", "Replay", "ResFold",
-           "Trunk", "as_written", "count_parameters"]
+__all__ = ["TIME_EMBEDDINGS", "AtomSize", "Denoiser", "Features", "NetworkSize", "Predictor", "ResFold", "Trunk",
+           "count_parameters"]

@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from resfold_nb.data import BACKBONE_ATOMS
-from resfold_nb.model.layers import Attention, mix
+from resfold_nb.model.layers import Attention
 
 ATOMS = len(BACKBONE_ATOMS)
 QUERIES, KEYS = 32, 128
@@ -63,7 +63,8 @@ class WindowAttention(Attention):
         seen = _neighbourhoods(F.pad(real, (0, padding)).unsqueeze(1).unsqueeze(-1)).mT
         # a window of padding alone would see nothing, and its softmax would be 0 / 0
         seen = seen | ~seen.any(-1, keepdim=True)
-        mixed = mix(q.unflatten(2, (-1, QUERIES)), _neighbourhoods(k), _neighbourhoods(v), seen)
+        mixed = F.scaled_dot_product_attention(
+            q.unflatten(2, (-1, QUERIES)), _neighbourhoods(k), _neighbourhoods(v), attn_mask=seen)
         return self.out(mixed.flatten(2, 3).transpose(1, 2).flatten(-2)[:, :count])
 
 

@@ -26,7 +26,7 @@ class Attention(nn.Module):
         """Tokens (B, L, width) -> (B, L, width); mask (B, L), True where a token is real."""
         q, k, v = (self.split(proj(tokens)) for proj in (self.query, self.key, self.value))
         seen = None if mask is None else mask[:, None, None, :]
-        mixed = mix(q, k, v, seen)
+        mixed = F.scaled_dot_product_attention(q, k, v, attn_mask=seen)      # (B, heads, L, width / heads)
         return self.out(mixed.transpose(1, 2).flatten(-2))
 
     def weights(self, tokens: Tensor, mask: Tensor | None = None) -> Tensor:
@@ -43,19 +43,6 @@ class Attention(nn.Module):
     def split(self, tokens: Tensor) -> Tensor:
         """(B, L, width) -> (B, heads, L, width / heads)."""
         return tokens.unflatten(-1, (self.heads, -1)).transpose(1, 2)
-
-
-def mix(q: Tensor, k: Tensor, v: Tensor, seen: Tensor | None) -> Tensor:
-    """Torch's fused attention of queries, keys and values (..., L, d); `seen` broadcasts to (..., L, L).
-
-    In bf16 the result is bf16 on a GPU and fp32 on a CPU.
-    """
-    if q.device.type == "cpu" and q.dtype == torch.bfloat16:
-        # torch 2.13 takes ten times as long backwards in bf16 as in fp32 on a CPU
-        with torch.autocast("cpu", enabled=False):
-            q, k, v = q.float(), k.float(), v.float()
-            return F.scaled_dot_product_attention(q, k, v, attn_mask=seen)
-    return F.scaled_dot_product_attention(q, k, v, attn_mask=seen)
 
 
 class SwiGLU(nn.Module):

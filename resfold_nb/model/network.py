@@ -16,7 +16,7 @@ from resfold_nb.data import Batch
 from resfold_nb.diffusion import linear
 from resfold_nb.model.atoms import ATOMS, AtomDecoder, AtomEncoder, AtomSize
 from resfold_nb.model.layers import DenoiserBlock, TrunkBlock, sinusoidal
-from resfold_nb.model.time import TIME_EMBEDDINGS, time_embedding
+from resfold_nb.model.time import make_time_embedding
 
 RESIDUE_TYPES = 21
 MAX_CHAINS = 2
@@ -24,49 +24,19 @@ MAX_CHAINS = 2
 
 @dataclass(frozen=True)
 class NetworkSize:
-    """How large a network is, and what its trunk may see.
+    """How large a network is: 0.2 million parameters by default.
 
     Attributes
     ----------
     width : channels of a token (c_token in the report).
-    trunk_layers, denoiser_blocks, heads : depth of the two parts, attention heads of both.
-    timesteps : T, rows of the learned timestep embedding.
-    trunk_sees_points : whether the noisy points are projected into the trunk; fix E says no.
-    zero_init_output : start the coordinate head at zero, so that F = 0 before training.
-    denoiser_sees_points : whether the denoiser does; blind to x_t when neither part does.
-    time_embedding : "table", "sinusoidal", "log_snr" or "none", as in `time_embedding`.
-    atoms : None for one centroid a residue, or how four atoms a residue are handled.
+    trunk_layers, denoiser_blocks : depth of the two parts.
+    heads : of attention, in both.
     """
 
     width: int = 64
     trunk_layers: int = 2
     denoiser_blocks: int = 2
     heads: int = 4
-    timesteps: int = 50
-    trunk_sees_points: bool = True
-    zero_init_output: bool = False
-    denoiser_sees_points: bool = True
-    time_embedding: str = "table"
-    atoms: AtomSize | None = None
-
-    def __post_init__(self) -> None:
-        """Refuse what cannot be built; ValueError says why."""
-        if self.time_embedding not in TIME_EMBEDDINGS:
-            raise ValueError(f"time_embedding is {self.time_embedding!r}; choose one of "
-                             f"{', '.join(TIME_EMBEDDINGS)}")
-        if self.atoms is not None and self.atoms.blocks and not self.denoiser_sees_points:
-            raise ValueError("an atom encoder reads the noisy atoms; a denoiser that must not see "
-                             "them needs atoms=None, or atom blocks=0")
-
-    @property
-    def points_per_residue(self) -> int:
-        """Points that are diffused for each residue: 4 atoms or 1 centroid."""
-        return 1 if self.atoms is None else ATOMS
-
-    @property
-    def point_set(self) -> str:
-        """What `make_batch` calls these points."""
-        return "centroid" if self.atoms is None else "backbone"
 
     @classmethod
     def full(cls) -> NetworkSize:
@@ -103,30 +73,26 @@ class Features(NamedTuple):
 class Trunk(nn.Module):
     """Residue type, chain, position (and noisy points, unless fix E is on) to tokens."""
 
-    def __init__(self, size: NetworkSize) -> None:
+    def __init__(self, size: NetworkSize, sees_points: bool = True, per_residue: int = 1) -> None:
         super().__init__()
-        width, points = size.width, size.width // 2 if size.trunk_sees_points else 0
-        self.width = width
+        width, seen = size.width, size.width // 2 if sees_points else 0
         self.residue = nn.Embedding(RESIDUE_TYPES, width)
         self.chain = nn.Embedding(MAX_CHAINS, width // 4)
-        self.per_residue = size.points_per_residue
-        self.points = nn.Linear(3 * self.per_residue, points) if points else None
-        self.project = nn.Linear(width + width // 4 + width + points, width)
-        self.blocks = nn.ModuleList(
-            TrunkBlock(width, size.heads) for _ in range(size.trunk_layers)
-        )
+        self.points = nn.Linear(3 * per_residue, seen) if sees_points else None
+        self.project = nn.Linear(2 * width + width // 4 + seen, width)
+        self.blocks = nn.ModuleList(TrunkBlock(width, size.heads) for _ in range(size.trunk_layers))
         self.norm = nn.LayerNorm(width)
+        self.width, self.per_residue = width, per_residue
 
     def forward(self, features: Features, x: Tensor | None) -> Tensor:
         """Features of B proteins and points (B, N, 3), unused by fix E -> (B, L, width)."""
-        parts = [
-            self.residue(features.residue),
-            self.chain(features.chain),
-            sinusoidal(features.position, self.width).to(self.project.weight.dtype),
-        ]
+        dtype = self.project.weight.dtype
+        parts = [self.residue(features.residue),                              # (B, L, width)
+                 self.chain(features.chain),                                  # (B, L, width / 4)
+                 sinusoidal(features.position, self.width).to(dtype)]         # (B, L, width)
         if self.points is not None:
-            parts.append(self.points(by_residue(x, self.per_residue)))
-        tokens = self.project(torch.cat(parts, dim=-1))
+            parts.append(self.points(by_residue(x, self.per_residue)))        # (B, L, width / 2)
+        tokens = self.project(torch.cat(parts, dim=-1))                       # (B, L, width)
         for block in self.blocks:
             tokens = block(tokens, features.mask)
         return self.norm(tokens)
@@ -135,47 +101,52 @@ class Trunk(nn.Module):
 class Denoiser(nn.Module):
     """Tokens of the trunk plus embedded noisy points, conditioned on t, to the raw output F.
 
-    `log_snr` (T,) is the schedule's, clamped; only the embedding of that name reads its values.
+    Parameters
+    ----------
+    log_snr : (T,) of the schedule, clamped; only the embedding of that name reads its values.
+    sees_points : whether the noisy points enter here.
+    zero_init_output : start the coordinate head at zero, so that F = 0 before training.
+    time_embedding : "table", "sinusoidal", "log_snr" or "none", as in `time_embedding`.
+    atoms : None for one centroid a residue, or how four atoms a residue are handled.
     """
 
-    def __init__(self, size: NetworkSize, log_snr: Tensor) -> None:
+    def __init__(self, size: NetworkSize, log_snr: Tensor, sees_points: bool = True,
+                 zero_init_output: bool = False, time_embedding: str = "table",
+                 atoms: AtomSize | None = None) -> None:
         super().__init__()
-        width, coordinates = size.width, 3 * size.points_per_residue
-        self.per_residue = size.points_per_residue
-        self.time = time_embedding(size.time_embedding, width, log_snr)
-        has_atoms = size.atoms is not None and size.atoms.blocks > 0
+        self.per_residue = 1 if atoms is None else ATOMS
+        coordinates, has_atoms = 3 * self.per_residue, atoms is not None and atoms.blocks > 0
+        self.time = make_time_embedding(time_embedding, size.width, log_snr)
         self.points = self.encoder = self.decoder = None
         if has_atoms:
-            self.encoder = AtomEncoder(size.atoms, width)
-        elif size.denoiser_sees_points:
-            self.points = nn.Linear(coordinates, width)
-        self.blocks = nn.ModuleList(
-            DenoiserBlock(width, size.heads) for _ in range(size.denoiser_blocks)
-        )
-        self.norm = nn.LayerNorm(width)
+            self.encoder = AtomEncoder(atoms, size.width)
+        elif sees_points:
+            self.points = nn.Linear(coordinates, size.width)
+        self.blocks = nn.ModuleList(DenoiserBlock(size.width, size.heads) for _ in range(size.denoiser_blocks))
+        self.norm = nn.LayerNorm(size.width)
         if has_atoms:
-            self.decoder = AtomDecoder(size.atoms, width)
+            self.decoder = AtomDecoder(atoms, size.width)
         else:
-            self.head = nn.Linear(width, coordinates)
-        if size.zero_init_output:
+            self.head = nn.Linear(size.width, coordinates)
+        if zero_init_output:
             head = self.decoder.head if has_atoms else self.head
             nn.init.zeros_(head.weight)
             nn.init.zeros_(head.bias)
 
     def forward(self, x: Tensor, t: Tensor, trunk_tokens: Tensor, mask: Tensor | None) -> Tensor:
         """Points (B, N, 3), t (B,), tokens (B, L, width) -> raw output F (B, N, 3)."""
-        tokens, skips = trunk_tokens, []
+        tokens, skips = trunk_tokens, []                                      # (B, L, width)
         if self.encoder is not None:
             seen, skips = self.encoder(x, trunk_tokens, mask)
             tokens = seen + tokens
         elif self.points is not None:
             tokens = self.points(by_residue(x, self.per_residue)) + tokens
-        condition = self.time(t)
+        condition = self.time(t)                                              # (B, width)
         for block in self.blocks:
             tokens = block(tokens, condition, mask)
         tokens = self.norm(tokens)
         if self.decoder is not None:
-            return self.decoder(tokens, skips, mask)
+            return self.decoder(tokens, skips, mask)                          # (B, N, 3)
         return self.head(tokens).unflatten(-1, (self.per_residue, 3)).flatten(1, 2)
 
 
@@ -187,29 +158,39 @@ def by_residue(x: Tensor, points_per_residue: int) -> Tensor:
 class ResFold(nn.Module):
     """Trunk and denoiser; forward gives the raw output F, whatever the parameterisation.
 
-    `log_snr` (T,) is the schedule's, clamped; the linear schedule's by default.
+    Parameters
+    ----------
+    log_snr : (T,) of the schedule, clamped; the linear schedule's by default.
+    trunk_sees_points : whether the noisy points are projected into the trunk; fix E says no.
+    denoiser_sees_points : whether the denoiser does; blind to x_t when neither part does.
+    zero_init_output, time_embedding, atoms : as in `Denoiser`.
     """
 
-    def __init__(self, size: NetworkSize, log_snr: Tensor | None = None) -> None:
+    def __init__(self, size: NetworkSize, log_snr: Tensor | None = None, *, trunk_sees_points: bool = True,
+                 denoiser_sees_points: bool = True, zero_init_output: bool = False,
+                 time_embedding: str = "table", atoms: AtomSize | None = None) -> None:
         super().__init__()
-        self.size = size
-        self.trunk = Trunk(size)
-        self.denoiser = Denoiser(size, linear(size.timesteps).log_snr if log_snr is None
-                                 else log_snr)
+        self.trunk = Trunk(size, trunk_sees_points, 1 if atoms is None else ATOMS)
+        self.denoiser = Denoiser(size, linear().log_snr if log_snr is None else log_snr,
+                                 denoiser_sees_points, zero_init_output, time_embedding, atoms)
+
+    @property
+    def trunk_sees_points(self) -> bool:
+        """Whether the trunk's tokens differ at each noise level; fix E says no."""
+        return self.trunk.points is not None
 
     def trunk_tokens(self, features: Features) -> Tensor:
         """Tokens (B, L, width) of a sequence-only trunk, to be computed once and reused.
 
-        Raises ValueError when the trunk reads the noisy points: its tokens then differ at each
-        noise level and cannot be computed once.
+        Raises ValueError when the trunk reads the noisy points.
         """
-        if self.size.trunk_sees_points:
+        if self.trunk_sees_points:
             raise ValueError("this trunk reads the noisy points, so its tokens cannot be reused")
         return self.trunk(features, None)
 
     def forward(self, x: Tensor, t: Tensor, features: Features,
                 trunk_tokens: Tensor | None = None) -> Tensor:
-        """Raw output F for several noise levels of each protein.
+        """Raw output F (B n, N, 3) for n noise levels of each of B proteins.
 
         Parameters
         ----------
@@ -218,15 +199,11 @@ class ResFold(nn.Module):
         t : (B n,) int64 timesteps.
         features : of the B proteins.
         trunk_tokens : (B, L, width), if they were computed before.
-
-        Returns
-        -------
-        (B n, N, 3)
         """
         copies = len(x) // len(features.residue)
-        repeated = features.repeat(copies)
-        if self.size.trunk_sees_points:
-            tokens = self.trunk(repeated, x)
+        repeated = features.repeat(copies)                                    # (B n, L) each
+        if self.trunk_sees_points:
+            tokens = self.trunk(repeated, x)                                  # (B n, L, width)
         else:
             once = self.trunk(features, None) if trunk_tokens is None else trunk_tokens
             tokens = once.repeat_interleave(copies, 0)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
 
 from resfold_nb.diffusion import Denoise, Parameterisation, Schedule
 from resfold_nb.model.network import Features, ResFold
-from resfold_nb.model.replay import Replay
 
 
 class Predictor(nn.Module):
@@ -28,9 +27,13 @@ class Predictor(nn.Module):
         self.register_buffer("a", schedule.a.to(dtype), persistent=False)
         self.register_buffer("s", schedule.s.to(dtype), persistent=False)
 
+    def add_noise(self, x0: Tensor, eps: Tensor, t: Tensor) -> Tensor:
+        """x_t (B, N, 3) by the schedule, as precise as the network and on its device."""
+        return replace(self.schedule, a=self.a, s=self.s).add_noise(x0, eps, t)
+
     def amplitudes(self, t: Tensor) -> tuple[Tensor, Tensor]:
         """a and s at timesteps (B,), shaped (B, 1, 1)."""
-        return self.a[t].view(-1, 1, 1), self.s[t].view(-1, 1, 1)
+        return replace(self.schedule, a=self.a, s=self.s).at(t)
 
     def raw(self, x_t: Tensor, t: Tensor, features: Features,
             trunk_tokens: Tensor | None = None, told: Tensor | None = None) -> Tensor:
@@ -40,8 +43,7 @@ class Predictor(nn.Module):
         coefficients keep.
         """
         a, s = self.amplitudes(t)
-        given = t if told is None else told
-        return self.network(self.form.c_in(a, s) * x_t, given, features, trunk_tokens)
+        return self.network(self.form.c_in(a, s) * x_t, t if told is None else told, features, trunk_tokens)
 
     def forward(self, x_t: Tensor, t: Tensor, features: Features,
                 trunk_tokens: Tensor | None = None, told: Tensor | None = None) -> Tensor:
@@ -49,23 +51,19 @@ class Predictor(nn.Module):
         f = self.raw(x_t, t, features, trunk_tokens, told)
         return self.form.x0(x_t, f, *self.amplitudes(t))
 
-    def denoiser_for(self, features: Features, told: Callable[[Tensor], Tensor] | None = None
-                     ) -> Denoise:
+    def trunk_tokens(self, features: Features) -> Tensor | None:
+        """(B, L, width) of a trunk that reads the sequence alone; None where they differ at each noise level."""
+        return None if self.network.trunk_sees_points else self.network.trunk_tokens(features)
+
+    def denoiser_for(self, features: Features) -> Denoise:
         """A function (x_t, t) -> x0_pred for the samplers; runs a sequence-only trunk once.
 
-        `told` says what the network is told of t, (B,) -> (B,); the truth by default.
+        It takes a third tensor, too: what the network is told of t, as in `raw`.
         """
-        reusable = not self.network.size.trunk_sees_points
         with torch.no_grad():
-            tokens = self.network.trunk_tokens(features) if reusable else None
+            tokens = self.trunk_tokens(features)
 
-        def call(x_t: Tensor, t: Tensor, given: Tensor) -> Tensor:
-            return self(x_t, t, features, tokens, given)
-
-        replay = Replay(call, self.a.device)
-
-        def denoise(x_t: Tensor, t: Tensor) -> Tensor:
-            given = t if told is None else told(t)
-            return (call if torch.is_grad_enabled() else replay)(x_t, t, given)
+        def denoise(x_t: Tensor, t: Tensor, told: Tensor | None = None) -> Tensor:
+            return self(x_t, t, features, tokens, told)
 
         return denoise

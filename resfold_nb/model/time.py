@@ -12,7 +12,7 @@ from resfold_nb.model.layers import sinusoidal
 TIME_EMBEDDINGS = ("table", "sinusoidal", "log_snr", "none")
 
 
-def time_embedding(kind: str, width: int, log_snr: Tensor) -> nn.Module:
+def make_time_embedding(kind: str, width: int, log_snr: Tensor) -> nn.Module:
     """A module (B,) timesteps -> (B, width) conditions.
 
     Parameters

@@ -2,7 +2,7 @@
 
 from resfold_nb.show.attention import AttentionView, attention_view
 from resfold_nb.show.charts import Line, baseline_lines, chart, form_line, panels, say
-from resfold_nb.show.curves import Curves, Mark, curves
+from resfold_nb.show.curves import Curves, Marker, curves
 from resfold_nb.show.explorer import explorer
 from resfold_nb.show.export import export_html
 from resfold_nb.show.heatmap import heatmap, heatmaps
@@ -22,7 +22,7 @@ __all__ = [
     "Curves",
     "Line",
     "LiveTraining",
-    "Mark",
+    "Marker",
     "Player",
     "Scope",
     "Scrubber",

@@ -78,7 +78,7 @@ def attention_view(
     ----------
     points : a protein, or its (L, 3) points in Å.
     weights : (blocks, heads, L, L) attention weights, rows summing to 1, as of
-        `analysis.attention_maps`; sent once, rounded to 1/65535.
+        `measure.attention_maps`; sent once, rounded to 1/65535.
     names : of the blocks.
     sequence : L letters; the protein's own by default.
     chain_index : (L,) integers; the protein's own by default.

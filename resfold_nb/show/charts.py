@@ -46,7 +46,7 @@ def form_line(form: str, x: ArrayLike, y: ArrayLike, suffix: str = "", dash: str
 
 
 def baseline_lines(baselines: Mapping[str, ArrayLike]) -> list[Line]:
-    """Dashed grey lines over timesteps 0, 1, ... for `resfold_nb.analysis.baselines`."""
+    """Dashed grey lines over timesteps 0, 1, ... for `resfold_nb.measure.baselines`."""
     return [
         Line(name, np.arange(len(np.asarray(y))), y, _BASELINES[name], BASELINE_DASH)
         for name, y in baselines.items()

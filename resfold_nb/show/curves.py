@@ -29,7 +29,7 @@ def shared_plotly() -> Library:
 
 
 @dataclass(frozen=True)
-class Mark:
+class Marker:
     """Where the marker of a trace stands at each frame.
 
     Attributes
@@ -75,7 +75,7 @@ class Curves(anywidget.AnyWidget):
         self.send({"lines": sent})
 
 
-def curves(fig: Figure, *, alt: str, marks: Sequence[Mark] = ()) -> Curves:
+def curves(fig: Figure, *, alt: str, marks: Sequence[Marker] = ()) -> Curves:
     """A figure as a widget.
 
     Parameters
@@ -95,7 +95,7 @@ def curves(fig: Figure, *, alt: str, marks: Sequence[Mark] = ()) -> Curves:
                   alt=require_alt(alt, "chart"), height=content["layout"]["height"])
 
 
-def _checked(marks: Sequence[Mark], traces: int) -> list[dict[str, Any]]:
+def _checked(marks: Sequence[Marker], traces: int) -> list[dict[str, Any]]:
     made: list[dict[str, Any]] = []
     for mark in marks:
         if not 0 <= mark.trace < traces:

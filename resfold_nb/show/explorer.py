@@ -10,7 +10,7 @@ import ipywidgets
 import numpy as np
 import traitlets
 
-from resfold_nb.analysis.effects import place_on_map
+from resfold_nb.verdict.effects import place_on_map
 from resfold_nb.diffusion import FORMS, Parameterisation, Schedule, edm, get_schedule
 from resfold_nb.diffusion.schedule import SCHEDULES
 from resfold_nb.show.bundle import source

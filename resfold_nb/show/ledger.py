@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 
 from IPython.display import HTML, display
 
-from resfold_nb.analysis import Finding, Judgement, Rule
+from resfold_nb.verdict import Finding, Judgement, Rule
 from resfold_nb.show.theme import PALETTE
 
 VERDICT_MARKS = {"supported": ("✓", PALETTE["x0"]), "refuted": ("✗", PALETTE["residual"]),

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 import traitlets
 
-from resfold_nb.analysis import Run
+from resfold_nb.measure import Run
 from resfold_nb.data import Batch
 from resfold_nb.model import Predictor
 from resfold_nb.show.bundle import source

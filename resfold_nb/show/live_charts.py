@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from resfold_nb.analysis import baselines
+from resfold_nb.measure import baselines
 from resfold_nb.show.charts import Line, baseline_lines, chart
 from resfold_nb.show.live_driver import Driver
 from resfold_nb.show.theme import PALETTE

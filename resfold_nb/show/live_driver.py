@@ -14,9 +14,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from resfold_nb.analysis import Mark, Run, error_by_timestep, sample, sample_errors
+from resfold_nb.measure import Mark, Run, error_by_timestep, sample, sample_errors
 from resfold_nb.data import Batch, residue_centroids, superpose
-from resfold_nb.training import Recipe, State, train
+from resfold_nb.engine import train
+from resfold_nb.training import Recipe, State
 
 MEASUREMENTS = 10  # of a run whose `every` was not given
 
@@ -27,7 +28,7 @@ class Driver:
     Attributes
     ----------
     state : the last state; `state.predictor` can be used whenever `advance` has returned.
-    run : recipe, seed, predictor, marks and losses so far, as `resfold_nb.analysis.run` has them.
+    run : recipe, seed, predictor, marks and losses so far, as `resfold_nb.measure.run` has them.
     samples : one structure (L, 3) in Å for each mark, superposed on the first protein.
     truth : centroids (L, 3) of the batch's first protein in Å.
     phase : "ready", "running", "paused", "stopped", "finished" or "failed".

@@ -10,10 +10,10 @@ import ipywidgets
 import numpy as np
 import traitlets
 
-from resfold_nb.analysis import gradient_by_timestep
+from resfold_nb.measure import gradient_by_timestep
 from resfold_nb.data import Batch, rmse
 from resfold_nb.show.bundle import source
-from resfold_nb.show.curves import Mark, curves
+from resfold_nb.show.curves import Marker, curves
 from resfold_nb.show.heatmap import heatmap
 from resfold_nb.show.player import player
 from resfold_nb.show.still import View
@@ -138,4 +138,4 @@ def _chart(scope: Scope, title: str, alt: str) -> anywidget.AnyWidget:
     fig.update_xaxes(tickvals=list(range(len(names[0]))), ticktext=names[0])
     fig.update_yaxes(tickvals=list(range(len(names[1]))), ticktext=names[1])
     i, j = np.divmod(np.arange(values.size), values.shape[1])
-    return curves(fig, alt=alt, marks=[Mark(0, j, i)])
+    return curves(fig, alt=alt, marks=[Marker(0, j, i)])

@@ -8,12 +8,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from resfold_nb.analysis import MEASURING_SEED, baselines, draws_of, sample
+from resfold_nb.measure import MEASURING_SEED, baselines, draws_of, sample
 from resfold_nb.data import Batch, rmsd, rmse, superpose
 from resfold_nb.diffusion import Schedule
 from resfold_nb.model import Features, Predictor
 from resfold_nb.show.charts import Line, baseline_lines, chart
-from resfold_nb.show.curves import Curves, Mark, curves
+from resfold_nb.show.curves import Curves, Marker, curves
 from resfold_nb.show.player import Player, player
 from resfold_nb.show.theme import PALETTE, SERIES, require_alt
 
@@ -112,7 +112,7 @@ def _view(batch: Batch, schedule: Schedule, panes: Mapping[str, Tensor],
     fig.update_layout(height=CHART_HEIGHT)
     if times is not None:  # a sampler goes from T - 1 down
         fig.update_xaxes(autorange="reversed")
-    marks = [Mark(i, t, np.where(errors[n][0] > 0, errors[n][0], np.nan))
+    marks = [Marker(i, t, np.where(errors[n][0] > 0, errors[n][0], np.nan))
              for i, n in enumerate(colours)]
     follow(made, curves(fig, alt=f"{title}, a marker at the slider's timestep. {alt}", marks=marks))
     return made

@@ -1,4 +1,4 @@
-"""What a training step minimises."""
+"""What a training step draws, and what it minimises."""
 
 from __future__ import annotations
 
@@ -7,14 +7,13 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from resfold_nb.data import superpose
+from resfold_nb.data import Batch, random_rotations, superpose
 from resfold_nb.model import Features, Predictor
-from resfold_nb.training.precision import matrix_products
 from resfold_nb.training.recipe import Recipe
 
 
 class Draw(NamedTuple):
-    """Noisy points of one step: n noise levels of each protein, protein by protein."""
+    """Noise of one step: n noise levels of each protein, protein by protein."""
 
     x0: Tensor  # (B n, N, 3)
     eps: Tensor  # (B n, N, 3)
@@ -22,16 +21,27 @@ class Draw(NamedTuple):
     mask: Tensor | None  # (B n, N), None without padding
 
 
-def training_loss(recipe: Recipe, predictor: Predictor, draw: Draw, features: Features) -> Tensor:
+def draw(recipe: Recipe, batch: Batch, features: Features, generator: torch.Generator, step: int | None = None
+         ) -> Draw:
+    """Fresh timesteps and noise, `recipe.noise_levels` of each protein; a curriculum goes by the `step`."""
+    n, end = recipe.noise_levels, recipe.timesteps_at(step)
+    x0 = batch.x0.repeat_interleave(n, 0)                                     # (B n, N, 3)
+    t = torch.randint(recipe.first_timestep, end, (len(x0),), generator=generator, device=x0.device)
+    eps = torch.randn(x0.shape, generator=generator, device=x0.device, dtype=x0.dtype)
+    if recipe.rotate:
+        x0 = x0 @ random_rotations(len(x0), generator, x0)
+    mask = None if features.mask is None else batch.point_mask.repeat_interleave(n, 0)
+    return Draw(x0, eps, t, mask)
+
+
+def training_loss(recipe: Recipe, model: Predictor, draw: Draw, features: Features) -> Tensor:
     """The recipe's loss, a scalar, averaged over noise levels, points and axes."""
-    a, s = predictor.amplitudes(draw.t)
-    x_t = a * draw.x0 + s * draw.eps
-    with matrix_products(recipe.precision, x_t.device):
-        f = predictor.raw(x_t, draw.t, features)
+    x_t = model.add_noise(draw.x0, draw.eps, draw.t)                          # (B n, N, 3)
+    a, s = model.amplitudes(draw.t)                                           # (B n, 1, 1) each
+    f = model.raw(x_t, draw.t, features)                                      # (B n, N, 3)
     if recipe.loss_space == "F":
-        target = predictor.form.target(draw.x0, draw.eps, a, s)
-        return mean_squared_error(f, target, draw.mask)
-    return x0_loss(recipe, predictor.form.x0(x_t, f, a, s), draw.x0, draw.mask)
+        return mean_squared_error(f, model.form.target(draw.x0, draw.eps, a, s), draw.mask)
+    return x0_loss(recipe, model.form.x0(x_t, f, a, s), draw.x0, draw.mask)
 
 
 def x0_loss(recipe: Recipe, x0_pred: Tensor, x0: Tensor, mask: Tensor | None) -> Tensor:

@@ -5,18 +5,93 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import math
+import random
 from dataclasses import dataclass, field
 from typing import Any
 
 from resfold_nb.diffusion import get_form, get_schedule
-from resfold_nb.model import AtomSize, NetworkSize
-from resfold_nb.training.curriculum import Curriculum
-from resfold_nb.training.precision import PRECISIONS
-from resfold_nb.training.rollout import Rollout
+from resfold_nb.model import TIME_EMBEDDINGS, AtomSize, NetworkSize
+
+PRECISIONS = ("fp32", "tf32", "bf16")
 
 ADDED = ("rollout", "curriculum", "rotate", "denoiser_sees_points", "time_embedding", "atoms",
-         "scale", "proteins", "precision")
+         "scale", "proteins_per_step", "precision")
 """Fields younger than the first recorded studies: they count in the hash when they are used."""
+
+NETWORK = ("trunk_sees_points", "denoiser_sees_points", "zero_init_output", "time_embedding", "atoms")
+"""Fields that are options of `ResFold`."""
+
+HASHED_IN_SIZE, HASHED_AS = (*NETWORK, "timesteps"), {"cosine_decay": "decay", "proteins_per_step": "proteins"}
+"""Where fields stood, and what they were called, when the first studies were recorded: hashes keep to it."""
+
+
+@dataclass(frozen=True)
+class Rollout:
+    """When a step is a rollout (fix D), how long it is and how far its gradient reaches.
+
+    Attributes
+    ----------
+    calls : K, network calls; the last of them is where the error is taken.
+    random : draw K uniformly from 1 ... `calls` at each rollout.
+    share : of the steps that are rollouts, spread evenly; 1 leaves no ordinary step.
+    through : gradient through the whole trajectory; else through the last call alone.
+    checkpoint : keep no activations of a call but compute them again in the backward pass.
+    """
+
+    calls: int = 5
+    random: bool = False
+    share: float = 0.5
+    through: bool = True
+    checkpoint: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be run; ValueError says why."""
+        if self.calls < 1:
+            raise ValueError(f"a rollout needs at least one call, got {self.calls}")
+        if not 0 < self.share <= 1:
+            raise ValueError(f"a rollout's share lies above 0 and at most at 1: {self.share}")
+
+    def falls_on(self, step: int) -> bool:
+        """Whether step 1, 2, ... is a rollout."""
+        return int(step * self.share) > int((step - 1) * self.share)
+
+    def length(self, dice: random.Random) -> int:
+        """K of one rollout."""
+        return dice.randint(1, self.calls) if self.random else self.calls
+
+    @property
+    def mean_calls(self) -> float:
+        """Network calls of a rollout, on average."""
+        return (1 + self.calls) / 2 if self.random else float(self.calls)
+
+
+@dataclass(frozen=True)
+class Curriculum:
+    """How the range of timesteps grows from little noise upwards.
+
+    Attributes
+    ----------
+    kind : "linear", or "cosine" for a half cosine, slow at both ends.
+    share : of the run's steps over which the range grows, above 0 and at most 1.
+    """
+
+    kind: str = "linear"
+    share: float = 0.5
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be run; ValueError says why."""
+        if self.kind not in ("linear", "cosine"):
+            raise ValueError(f"curriculum is {self.kind!r}; choose one of linear, cosine")
+        if not 0 < self.share <= 1:
+            raise ValueError(f"a curriculum's share lies above 0 and at most at 1: {self.share}")
+
+    def timesteps(self, step: int, steps: int, first: int, timesteps: int) -> int:
+        """One above the largest t that step 1 ... `steps` may draw; t starts at `first`."""
+        progress = min(1.0, step / (self.share * steps))
+        if self.kind == "cosine":
+            progress = (1 - math.cos(math.pi * progress)) / 2
+        return first + max(1, math.ceil(progress * (timesteps - first)))
 
 
 @dataclass(frozen=True)
@@ -27,13 +102,15 @@ class Recipe:
     ----------
     name : how figures and tables call it.
     form : row of `resfold_nb.diffusion.FORMS`.
-    schedule : "linear" or "cosine"; the number of timesteps is in `size`.
-    size : the network.
+    schedule, timesteps : "linear" or "cosine", and T, the number of noise levels.
+    size : of the network.
+    trunk_sees_points, denoiser_sees_points, zero_init_output, time_embedding, atoms : as in `ResFold`.
     steps : optimiser steps.
     noise_levels : (t, eps) pairs drawn for each protein in one step.
+    proteins_per_step : of a large set, how many a step trains on, those of similar length together; None for all.
     learning_rate, weight_decay : of AdamW (betas 0.9, 0.999).
-    decay : let the learning rate fall to zero along a half cosine.
     warmup : steps over which the learning rate rises linearly.
+    cosine_decay : let the learning rate fall to zero along a half cosine.
     clip : largest norm of the gradient, or None.
     loss_space : "x0", the squared error of x0_pred, or "F", that of the raw output.
     superposed : superpose the truth on the prediction before taking the error.
@@ -45,22 +122,27 @@ class Recipe:
     rotate : turn each draw of a protein by a random rotation, in training and in measuring.
     scale : what coordinates are divided by: "own" (one protein by its own standard deviation,
         many by that of the training set), "training set", or a number of Å.
-    proteins : of a large set, how many a step trains on; those of similar length go together.
-        None for all of them in every step.
     precision : of the network's matrix products in training: "fp32", "tf32" (on a GPU alone; else
-        as fp32) or "bf16". Weights, loss and optimiser are fp32 always, and so are measurements.
+        as fp32) or "bf16". Weights, loss, optimiser and measurements are fp32 always.
     """
 
     name: str
     form: str = "residual"
     schedule: str = "linear"
+    timesteps: int = 50
     size: NetworkSize = field(default_factory=NetworkSize)
+    trunk_sees_points: bool = True
+    denoiser_sees_points: bool = True
+    zero_init_output: bool = False
+    time_embedding: str = "table"
+    atoms: AtomSize | None = None
     steps: int = 500
     noise_levels: int = 16
+    proteins_per_step: int | None = None
     learning_rate: float = 1e-3
     weight_decay: float = 0.01
-    decay: bool = True
     warmup: int = 0
+    cosine_decay: bool = True
     clip: float | None = None
     loss_space: str = "x0"
     superposed: bool = False
@@ -71,49 +153,36 @@ class Recipe:
     curriculum: Curriculum | None = None
     rotate: bool = False
     scale: float | str = "own"
-    proteins: int | None = None
     precision: str = "fp32"
 
     def __post_init__(self) -> None:
         """Refuse recipes that cannot run; ValueError names the field, the value and the remedy."""
-        self._check_values()
-        self._check_pairs()
-
-    def _check_values(self) -> None:
         get_form(self.form)
-        get_schedule(self.schedule, self.size.timesteps)
-        for name in ("steps", "noise_levels"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"recipe {self.name!r}: {name} must be at least 1")
-        for name, choices in (("loss_space", ("x0", "F")), ("precision", PRECISIONS)):
-            if getattr(self, name) not in choices:
-                raise ValueError(f"recipe {self.name!r}: {name} is {getattr(self, name)!r}; use one "
-                                 f"of {', '.join(choices)}")
-        if not 0 <= self.first_timestep < self.size.timesteps:
-            raise ValueError(
-                f"recipe {self.name!r}: first_timestep {self.first_timestep} lies outside "
-                f"0 ... {self.size.timesteps - 1}"
-            )
-        if self.proteins is not None and self.proteins < 1:
-            raise ValueError(f"recipe {self.name!r}: proteins is {self.proteins}; give None for "
-                             "all of them, or at least 1")
-        if isinstance(self.scale, str) and self.scale not in ("own", "training set"):
-            raise ValueError(f"recipe {self.name!r}: scale is {self.scale!r}; use 'own', "
-                             "'training set' or a number of Å")
+        get_schedule(self.schedule, self.timesteps)
+        for remedy, wrong in self._faults():
+            if wrong:
+                raise ValueError(f"recipe {self.name!r}: {remedy}")
 
-    def _check_pairs(self) -> None:
-        if self.loss_space == "F" and (self.superposed or self.pair_distance):
-            raise ValueError(f"recipe {self.name!r}: superposition and pair distances need x0")
-        if self.rollout is not None and self.rollout.calls > self.size.timesteps - 1:
-            raise ValueError(
-                f"recipe {self.name!r}: a rollout of {self.rollout.calls} calls does not fit "
-                f"T = {self.size.timesteps}; at most {self.size.timesteps - 1}"
-            )
-        if self.loss_space == "F" and self.form == "scaled_no_skip" and self.first_timestep < 1:
-            raise ValueError(
-                f"recipe {self.name!r}: F has no target at t = 0 in this form; "
-                "set first_timestep=1"
-            )
+    def _faults(self) -> list[tuple[str, bool]]:
+        choices = {"loss_space": ("x0", "F"), "precision": PRECISIONS, "time_embedding": TIME_EMBEDDINGS}
+        in_f, last = self.loss_space == "F", self.timesteps - 1
+        return [
+            *((f"{name} is {getattr(self, name)!r}; use one of {', '.join(known)}", getattr(self, name) not in known)
+              for name, known in choices.items()),
+            *((f"{name} must be at least 1", getattr(self, name) < 1) for name in ("steps", "noise_levels")),
+            (f"proteins_per_step is {self.proteins_per_step}; give None for all of them, or at least 1",
+             self.proteins_per_step is not None and self.proteins_per_step < 1),
+            (f"first_timestep {self.first_timestep} lies outside 0 ... {last}", not 0 <= self.first_timestep <= last),
+            (f"scale is {self.scale!r}; use 'own', 'training set' or a number of Å",
+             isinstance(self.scale, str) and self.scale not in ("own", "training set")),
+            ("superposition and pair distances need x0", in_f and bool(self.superposed or self.pair_distance)),
+            (f"a rollout of {self.rollout and self.rollout.calls} calls does not fit T = {self.timesteps}; at most {last}",
+             self.rollout is not None and self.rollout.calls > last),
+            ("F has no target at t = 0 in this form; set first_timestep=1",
+             in_f and self.form == "scaled_no_skip" and self.first_timestep < 1),
+            ("an atom encoder reads the noisy atoms; a denoiser that must not see them needs atoms=None, or atom "
+             "blocks=0", self.atoms is not None and self.atoms.blocks > 0 and not self.denoiser_sees_points),
+        ]
 
     def but(self, **changes: Any) -> Recipe:
         """The same recipe with some fields changed; fields of `size` are taken too."""
@@ -122,28 +191,21 @@ class Recipe:
         size = dataclasses.replace(changes.pop("size", self.size), **part)
         return dataclasses.replace(self, size=size, **changes)
 
-    def as_dict(self) -> dict[str, Any]:
-        """Plain values, ready for JSON."""
-        return dataclasses.asdict(self)
-
-    @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> Recipe:
-        """The recipe that `as_dict` wrote."""
-        size = _nested(values["size"], atoms=AtomSize)
-        rest = _nested(values, rollout=Rollout, curriculum=Curriculum)
-        return cls(**{**rest, "size": NetworkSize(**size)})
+    def timesteps_at(self, step: int | None) -> int:
+        """One above the largest t that a step may draw; None stands for no curriculum."""
+        if self.curriculum is None or step is None:
+            return self.timesteps
+        return self.curriculum.timesteps(step, self.steps, self.first_timestep, self.timesteps)
 
     @property
-    def hash(self) -> str:
-        """Twelve hex digits that name the recipe's results; the display name does not count.
+    def network_options(self) -> dict[str, Any]:
+        """What `ResFold` takes besides size and schedule."""
+        return {name: getattr(self, name) for name in NETWORK}
 
-        Nor does a field of `ADDED` that has its default, so that results recorded before the
-        field existed keep their names.
-        """
-        values = _used(self) | {"size": _used(self.size)}
-        values.pop("name")
-        text = json.dumps(values, sort_keys=True)
-        return hashlib.sha256(text.encode()).hexdigest()[:12]
+    @property
+    def point_set(self) -> str:
+        """What `make_batch` calls the points of the network: four atoms a residue, or a centroid."""
+        return "centroid" if self.atoms is None else "backbone"
 
     @property
     def network_calls(self) -> int:
@@ -153,15 +215,25 @@ class Recipe:
         share, calls = self.rollout.share, self.rollout.mean_calls
         return round(self.steps * self.noise_levels * (1 - share + share * calls))
 
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values, ready for JSON."""
+        return dataclasses.asdict(self)
 
-def _nested(values: dict[str, Any], **kinds: type) -> dict[str, Any]:
-    """The values with the parts that are dataclasses made from their dicts."""
-    made = {name: kind(**values[name]) for name, kind in kinds.items() if values.get(name)}
-    return {**values, **made}
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> Recipe:
+        """The recipe that `as_dict` wrote."""
+        kinds = {"size": NetworkSize, "atoms": AtomSize, "rollout": Rollout, "curriculum": Curriculum}
+        return cls(**values | {name: kind(**values[name]) for name, kind in kinds.items() if values.get(name)})
 
+    @property
+    def hash(self) -> str:
+        """Twelve hex digits that name the recipe's results; the display name does not count.
 
-def _used(part: Any) -> dict[str, Any]:
-    """A dataclass as plain values, without young fields that have their default."""
-    values = dataclasses.asdict(part)
-    defaults = {f.name: f.default for f in dataclasses.fields(part)}
-    return {k: v for k, v in values.items() if k not in ADDED or v != defaults[k]}
+        Nor does a field of `ADDED` that has its default, so that results recorded before the
+        field existed keep their names.
+        """
+        defaults = {f.name: f.default for f in dataclasses.fields(self)}
+        values = {HASHED_AS.get(k, k): v for k, v in self.as_dict().items()
+                  if k != "name" and not (k in ADDED and v == defaults[k])}
+        values["size"] |= {k: values.pop(k) for k in HASHED_IN_SIZE if k in values}
+        return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:12]

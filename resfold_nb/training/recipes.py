@@ -9,10 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from resfold_nb import PROFILES
 from resfold_nb.model import NetworkSize
 from resfold_nb.training.recipe import Recipe
-
-PROFILES = ("ci", "laptop", "gpu")
 
 FROZEN_ON = "1HZ6_A"
 """The protein on which the starved recipe was chosen, before any other was measured."""
@@ -79,7 +78,7 @@ def many_chains(profile: str = "laptop") -> Recipe:
     steps = {"ci": 60, "laptop": 600, "gpu": 20_000}[profile]
     size = NetworkSize.full() if profile == "gpu" else NetworkSize(64, 2, 2, 4)
     return Recipe("many chains", size=size, steps=steps, noise_levels=2, learning_rate=2e-3,
-                  warmup=50, clip=1.0, proteins=12)
+                  warmup=50, clip=1.0, proteins_per_step=12)
 
 
 def speed_run(profile: str = "laptop") -> Recipe:
@@ -91,7 +90,7 @@ def speed_run(profile: str = "laptop") -> Recipe:
     one (learning rate 2e-2) was left there. `tests/benchmarks/speedrun.py` measures it and what
     each change bought. Meant for the form x0: one protein is a constant.
     """
-    return Recipe("speed run", form="x0", size=NetworkSize(32, 1, 1, 4, zero_init_output=True),
+    return Recipe("speed run", form="x0", size=NetworkSize(32, 1, 1, 4), zero_init_output=True,
                   steps=160, noise_levels=8, learning_rate=1e-2, warmup=10, clip=1.0)
 
 

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from importlib import import_module
 
-__all__ = ["Session", "goal", "record", "start"]
+__all__ = ["Session", "goal", "metric", "start"]
 
-_HOME = {"Session": "session", "start": "session", "goal": "recording", "record": "recording"}
+_HOME = {"Session": "session", "start": "session", "goal": "metrics", "metric": "metrics"}
 
 
 def __getattr__(name: str) -> object:

@@ -16,7 +16,7 @@ from statistics import median
 from typing import Any
 
 from resfold_nb.workbook.paths import BANDS
-from resfold_nb.workbook.recording import quantity
+from resfold_nb.workbook.metrics import quantity
 from resfold_nb.workbook.results import Metric, Result
 
 MADS = 4

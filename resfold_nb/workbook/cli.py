@@ -8,8 +8,9 @@ import subprocess
 import sys
 from collections.abc import Callable, Sequence
 
+from resfold_nb import PROFILES
 from resfold_nb.workbook import environment
-from resfold_nb.workbook.paths import BUILD, NOTEBOOKS, PROFILES, ROOT
+from resfold_nb.workbook.paths import BUILD, NOTEBOOKS, ROOT
 
 FIRST_NOTEBOOK = NOTEBOOKS / "00_tour.ipynb"
 
@@ -137,7 +138,7 @@ def _bench(options: argparse.Namespace, rest: list[str]) -> int:
 
 
 def _study(options: argparse.Namespace, rest: list[str]) -> int:
-    from resfold_nb.analysis.study import main as study
+    from resfold_nb.studies.runner import main as study
 
     return study(rest)
 

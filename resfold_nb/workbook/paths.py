@@ -10,5 +10,3 @@ SOURCES = NOTEBOOKS / "src"
 BANDS = ROOT / "data" / "bands"
 BUILD = ROOT / "build"
 CONSTRAINTS = ROOT / "constraints.txt"
-
-PROFILES = ("ci", "laptop", "gpu")

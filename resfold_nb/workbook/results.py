@@ -12,7 +12,7 @@ import nbformat
 from nbformat import NotebookNode
 
 from resfold_nb.workbook.execution import KEY
-from resfold_nb.workbook.recording import MIME, quantity
+from resfold_nb.workbook.metrics import MIME, quantity
 
 
 @dataclass(frozen=True)

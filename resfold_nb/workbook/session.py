@@ -10,8 +10,8 @@ from typing import TypeVar
 import numpy as np
 import torch
 
-from resfold_nb.training import best_device
-from resfold_nb.workbook.paths import PROFILES
+from resfold_nb import PROFILES
+from resfold_nb.engine import best_device
 
 T = TypeVar("T")
 

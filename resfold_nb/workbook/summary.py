@@ -10,7 +10,7 @@ from html import escape
 from pathlib import Path
 
 from resfold_nb.workbook.bands import Bands, Miss, check
-from resfold_nb.workbook.recording import quantity
+from resfold_nb.workbook.metrics import quantity
 from resfold_nb.workbook.results import Metric, Result
 
 Row = tuple[str, ...]

@@ -13,9 +13,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from benchmarks.harness import record
 
-from resfold_nb.analysis import SETTINGS, variant_quantity
-from resfold_nb.analysis.plans import PLANS
-from resfold_nb.analysis.quantities import CALLS
+from resfold_nb.studies import SETTINGS, variant_quantity
+from resfold_nb.studies.plans import PLANS
+from resfold_nb.studies.quantities import CALLS
 
 MANY, TURNED = "ten chains", "random rotations"  # turned: no orientation of a sample is the right one
 SAMPLERS, MOST = ("ddpm", "ddim"), 49

@@ -21,7 +21,7 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 from plotly.graph_objects import Figure
 
-from resfold_nb.analysis import recorded_benchmark
+from resfold_nb.studies import recorded_benchmark
 from resfold_nb.show import setup
 from resfold_nb.show.theme import PALETTE
 

@@ -22,8 +22,8 @@ from benchmarks.precision import rows_of
 from benchmarks.six_forms import FORMS
 from benchmarks.training import full, protein_of, small
 
-from resfold_nb.analysis import count_flop, sample
-from resfold_nb.analysis.measure import MEASURING_SEED, measuring_noise
+from resfold_nb.measure import count_flop, sample
+from resfold_nb.measure.errors import MEASURING_SEED, measuring_noise
 from resfold_nb.data import Batch
 from resfold_nb.model import as_written
 from resfold_nb.training import Member, Recipe, build, named_recipe, train, train_together

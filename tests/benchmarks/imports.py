@@ -8,7 +8,7 @@ import sys
 
 from benchmarks.harness import record
 
-MODULES = ("resfold_nb", "torch", "resfold_nb.training", "resfold_nb.analysis", "resfold_nb.show")
+MODULES = ("resfold_nb", "torch", "resfold_nb.training", "resfold_nb.measure", "resfold_nb.show")
 CODE = "import time; start = time.perf_counter(); import {}; print(time.perf_counter() - start)"
 
 

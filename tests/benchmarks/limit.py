@@ -6,7 +6,7 @@ import torch
 from benchmarks.harness import alternate, record
 from benchmarks.training import full, ours, protein_of
 
-from resfold_nb.analysis.cost import count_flop, training_cost
+from resfold_nb.measure.cost import count_flop, training_cost
 
 SIDE = 2048  # of the square matrices of the peak
 

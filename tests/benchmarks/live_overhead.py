@@ -16,7 +16,7 @@ REPEATS, STEPS = 7, 200
 CODE = f"""
 import gc, json, time
 from resfold_nb import show
-from resfold_nb.analysis import batch_for
+from resfold_nb.studies import batch_for
 from resfold_nb.show.live import live_training
 from resfold_nb.training import train, well_fed
 

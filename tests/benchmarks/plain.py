@@ -129,7 +129,7 @@ def plain_training(model: PlainModel, recipe: Recipe, batch: Batch, seed: int = 
     x0 = batch.x0.repeat_interleave(recipe.noise_levels, 0)
     torch.manual_seed(seed)
     while True:
-        t = torch.randint(0, recipe.size.timesteps, (len(x0),), device=x0.device)
+        t = torch.randint(0, recipe.timesteps, (len(x0),), device=x0.device)
         eps = torch.randn_like(x0)
         a, s = (v[t].view(-1, 1, 1) for v in (model.a, model.s))
         loss = F.mse_loss(model(a * x0 + s * eps, t, features), x0)

@@ -13,7 +13,7 @@ import torch
 from benchmarks.harness import record
 from benchmarks.training import full, protein_of
 
-from resfold_nb.analysis import error_by_timestep, sample, sample_errors
+from resfold_nb.measure import error_by_timestep, sample, sample_errors
 from resfold_nb.data import Batch
 from resfold_nb.model import Predictor
 from resfold_nb.training import Recipe, train

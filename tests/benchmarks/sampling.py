@@ -10,8 +10,8 @@ from benchmarks.harness import alternate, ratio, record
 from benchmarks.plain import plain_like, plain_sampling
 from benchmarks.training import full, protein_of, small
 
-from resfold_nb.analysis import sample
-from resfold_nb.analysis.measure import MEASURING_SEED, measuring_noise
+from resfold_nb.measure import sample
+from resfold_nb.measure.errors import MEASURING_SEED, measuring_noise
 from resfold_nb.data import Batch
 from resfold_nb.model import Features, Predictor
 from resfold_nb.training import Recipe, build

@@ -8,10 +8,10 @@ from pathlib import Path
 
 from benchmarks.harness import record
 
-from resfold_nb.analysis.lanes import local_lanes
-from resfold_nb.analysis.plans import Cell
-from resfold_nb.analysis.store import Store
-from resfold_nb.analysis.study import conduct
+from resfold_nb.studies.workers import local_lanes
+from resfold_nb.studies.plans import Cell
+from resfold_nb.studies.store import Store
+from resfold_nb.studies.runner import conduct
 from resfold_nb.training import named_recipe
 
 FORMS = ("residual", "x0", "eps", "v", "skip_unscaled", "edm")

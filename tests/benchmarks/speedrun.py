@@ -18,7 +18,7 @@ from typing import Any
 import torch
 from benchmarks.harness import record
 
-from resfold_nb.analysis import error_by_timestep, sample, sample_errors
+from resfold_nb.measure import error_by_timestep, sample, sample_errors
 from resfold_nb.data import Batch, catalogue, load, make_batch
 from resfold_nb.diffusion import FORMS
 from resfold_nb.model import Predictor

@@ -16,7 +16,7 @@ from resfold_nb.show import export_html
 pytestmark = pytest.mark.xdist_group("browser")
 ROOT = Path(__file__).resolve().parents[2]
 CELLS = ["""from resfold_nb import show
-from resfold_nb.analysis import batch_for
+from resfold_nb.studies import batch_for
 from resfold_nb.show.live import live_training
 from resfold_nb.training import well_fed
 show.setup()

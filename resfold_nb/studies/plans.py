@@ -1,0 +1,321 @@
+"""What the recorded studies run: variants of a recipe x what they are trained on x seeds."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from resfold_nb.studies.proteins import FIRST_TEN, HUNDRED, TEN_CHAINS
+from resfold_nb.model import AtomSize
+from resfold_nb.training import Curriculum, Recipe, Rollout, named_recipe
+from resfold_nb.training.recipes import FROZEN_ON
+
+FORMS_COMPARED = ("residual", "x0", "skip_unscaled", "scaled_no_skip")
+CONTRAST_PROTEINS = ("1HZ6_A", "1R69_A", "1TG0_A", "1CY5_A")
+SEEDS = 3
+CLAMPED = dict(marks=5, measured="core")
+"""How the core and the full size are measured: at fewer steps, sampled with and without clamp."""
+
+Variant = Callable[[Recipe], Recipe]
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One run of a study.
+
+    Attributes
+    ----------
+    protein : an id, or a set of `settings`.
+    marks : at about how many steps it is measured on the way, besides the first and the last.
+    measured : key of `quantities.MEASURED`, what is measured once more at the end.
+    """
+
+    recipe: Recipe
+    protein: str
+    seed: int
+    profile: str
+    marks: int = 14
+    measured: str = "all"
+
+    @property
+    def key(self) -> str:
+        """Names the run's result file."""
+        return f"{self.recipe.hash}-{self.protein}-{self.seed}"
+
+
+def changed(**changes: object) -> Variant:
+    """The variant that changes these fields, as in `Recipe.but`."""
+    return lambda recipe: recipe.but(**changes)
+
+
+def rolled(calls: int, *, share: float = 0.25, equal_calls: bool = False, form: str = "x0",
+           random: bool = False, through: bool = True, **changes: object) -> Variant:
+    """A variant with rollouts in a `share` of its steps.
+
+    `equal_calls` takes as many steps as make the network calls of the run without rollouts.
+    """
+    rollout = Rollout(calls, random, share, through)
+
+    def variant(recipe: Recipe) -> Recipe:
+        longer = recipe.but(form=form, rollout=rollout, **changes)
+        if not equal_calls:
+            return longer
+        return longer.but(steps=round(recipe.steps * recipe.network_calls / longer.network_calls))
+
+    return variant
+
+
+def longer(factor: float, **changes: object) -> Variant:
+    """A variant with `factor` times the steps."""
+    return lambda recipe: recipe.but(steps=round(factor * recipe.steps), **changes)
+
+
+BLIND = dict(form="x0", trunk_sees_points=False, denoiser_sees_points=False,
+             time_embedding="none")
+CLEAN = dict(trunk_sees_points=False)
+RISING = Curriculum("linear", 0.5)
+
+VARIANTS: dict[str, Variant] = {
+    "scaled residual": changed(form="residual"),
+    "A": changed(form="x0"),
+    "A, blind to x_t and t": changed(**BLIND),
+    "B": changed(form="eps"),
+    "B, the report's loss": changed(form="eps", loss_space="F"),
+    "C": changed(form="v"),
+    "A + D": rolled(5),
+    "A + D, random K": rolled(10, random=True),
+    "A + D, stopped gradient": rolled(5, through=False),
+    "A + D, equal calls": rolled(5, equal_calls=True),
+    "A + D alone": rolled(5, share=1.0, equal_calls=True),
+    "A, superposed loss": changed(form="x0", superposed=True),
+    "A + D, superposed loss": rolled(5, superposed=True),
+    "scaled residual + D": rolled(5, form="residual"),
+    "scaled residual + E": changed(form="residual", **CLEAN),
+    "A + E": changed(form="x0", **CLEAN),
+    "A + E, one more denoiser block": changed(form="x0", denoiser_blocks=3, **CLEAN),
+    "A, 1.75 times the steps": longer(1.75, form="x0"),
+    "A, 4 atoms": changed(form="x0", atoms=AtomSize(blocks=0)),
+    "A, 4 atoms, no attention": changed(form="x0", atoms=AtomSize(reach="none")),
+    "A, 4 atoms, attention": changed(form="x0", atoms=AtomSize(skips=False)),
+    "A, 4 atoms, attention + skips": changed(form="x0", atoms=AtomSize()),
+    "A, 4 atoms, windows + skips": changed(form="x0", atoms=AtomSize(reach="window")),
+    "scaled residual, 4 atoms": changed(form="residual", atoms=AtomSize(blocks=0)),
+    "scaled residual, 4 atoms, attention + skips": changed(form="residual", atoms=AtomSize()),
+    "A, cosine schedule": changed(form="x0", schedule="cosine"),
+    "scaled residual, cosine schedule": changed(form="residual", schedule="cosine"),
+    "A, no t": changed(form="x0", time_embedding="none"),
+    "scaled residual, no t": changed(form="residual", time_embedding="none"),
+    "A, sinusoidal t": changed(form="x0", time_embedding="sinusoidal"),
+    "A, log-SNR": changed(form="x0", time_embedding="log_snr"),
+    "A, linear curriculum": changed(form="x0", curriculum=RISING),
+    "A, cosine curriculum": changed(form="x0", curriculum=Curriculum("cosine", 0.5)),
+    "scaled residual, linear curriculum": changed(form="residual", curriculum=RISING),
+    "path 2: B + E": changed(form="eps", loss_space="F", **CLEAN),
+    "path 3: B + E + D + curriculum": rolled(5, form="eps", loss_space="F", curriculum=RISING,
+                                             **CLEAN),
+}
+"""Variants of a recipe by the name that notebooks and studies call them."""
+
+ONE, TURNED, TEN = ("well_fed", FROZEN_ON), ("rotated", FROZEN_ON), ("ten_chains", TEN_CHAINS)
+HUNGRY = ("starved", FROZEN_ON)
+Setting = tuple[str, str]
+Plan = Sequence[tuple[Sequence[str], Sequence[Setting]]]
+
+BASE = (("scaled residual", "A"), (ONE, TURNED, TEN))
+PLANS: dict[str, Plan] = {
+    "epsilon": (BASE, (("B", "B, the report's loss"), (ONE, TURNED, TEN, HUNGRY))),
+    "velocity": (BASE, (("B", "C"), (ONE, TURNED, TEN)), (("C",), (HUNGRY,)),
+                 (("A, blind to x_t and t",), (ONE, TURNED, TEN))),
+    "rollout": (BASE, (("A + D",), (ONE, TURNED, TEN)), (("A + D, equal calls",), (ONE, TURNED)),
+                (("A + D, stopped gradient",), (ONE, TURNED)),
+                (("A + D, random K", "A + D alone", "scaled residual + D"), (ONE,)),
+                (("A, superposed loss", "A + D, superposed loss"), (TURNED,)),
+                (("A, blind to x_t and t",), (ONE, TURNED, TEN))),
+    "trunk": (BASE, (("A + E", "scaled residual + E"), (ONE, TURNED, TEN, HUNGRY)),
+              (("A + E, one more denoiser block",), (TURNED,)),
+              (("A, blind to x_t and t",), (ONE, TURNED, TEN))),
+    "atoms": (BASE, (("A, 4 atoms", "A, 4 atoms, attention + skips"), (ONE, TURNED, TEN)),
+              (("A, 1.75 times the steps", "A, 4 atoms, no attention", "A, 4 atoms, attention",
+                "A, 4 atoms, windows + skips", "scaled residual, 4 atoms",
+                "scaled residual, 4 atoms, attention + skips"), (ONE,)),
+              (("A, blind to x_t and t",), (ONE, TURNED, TEN))),
+    "time": (BASE, (("A, no t", "A, linear curriculum"), (ONE, TURNED, TEN)),
+             (("A, sinusoidal t", "A, log-SNR", "A, cosine curriculum"), (ONE, TURNED)),
+             (("scaled residual, no t", "scaled residual, linear curriculum"), (ONE,)),
+             (("path 2: B + E", "path 3: B + E + D + curriculum"), (ONE, TURNED)),
+             (("A, blind to x_t and t",), (ONE, TURNED, TEN))),
+    "schedule": ((("scaled residual", "A", "scaled residual, cosine schedule", "A, cosine schedule"),
+                  (ONE, TURNED)),),
+}
+"""Study -> which variants are run in which settings, three seeds each."""
+
+
+def variant(name: str, setting: str, profile: str = "laptop") -> Recipe:
+    """The recipe of a variant in a setting, `named_recipe`'s name; ValueError lists the choices."""
+    if name not in VARIANTS:
+        raise ValueError(f"variant {name!r} is unknown; choose one of {sorted(VARIANTS)}")
+    return VARIANTS[name](named_recipe(setting, profile))
+
+
+def contrast(profile: str = "laptop") -> list[Cell]:
+    """The 2 x 2 of skip and scale: starved on four proteins, the other recipes on the first.
+
+    Five seeds where the recipe was to be tested, three for the other two. At full size (profile
+    gpu) measuring takes longer than training: it is measured less often.
+    """
+    first, others = CONTRAST_PROTEINS[:1], CONTRAST_PROTEINS[1:]
+    plan = [("starved", first, 5), ("well_fed", first, 3), ("as_published", first, 3),
+            ("starved", others, 5)]
+    return [
+        Cell(named_recipe(name, profile, form=form), protein, seed, profile,
+             **CLAMPED if profile == "gpu" else {})
+        for name, proteins, seeds in plan
+        for protein, seed, form in itertools.product(proteins, range(seeds), FORMS_COMPARED)
+    ]
+
+
+def planned(study: str, profile: str = "laptop") -> list[Cell]:
+    """The runs of one of `PLANS`, seed by seed, so that an unfinished study has every variant."""
+    return [
+        Cell(variant(name, setting, profile), protein, seed, profile)
+        for seed in range(SEEDS)
+        for names, settings in PLANS[study]
+        for (setting, protein), name in itertools.product(settings, names)
+    ]
+
+
+def _plan_of(study: str) -> Callable[[str], list[Cell]]:
+    return lambda profile: planned(study, profile)
+
+
+CORE_PROTEINS = CONTRAST_PROTEINS[:2]
+CORE_RECIPES = ("starved", "well_fed", "as_published")
+CORE_FORMS = (*FORMS_COMPARED, "eps", "v", "edm")
+CORE_SEEDS, MAP_SEEDS, FACTOR_SEEDS = 5, 3, 2
+
+BUDGETS = {"500 steps x 1": (500, 1), "500 steps x 4": (500, 4), "2,000 steps x 1": (2000, 1)}
+"""Of the regime map: steps x noise levels. The first two have equal steps, the last two draws."""
+
+DEPTHS = {"3 layers": (1, 2), "16 layers": (9, 7)}
+"""Of the regime map: trunk layers and denoiser blocks."""
+
+FACTORS: dict[str, Variant] = {
+    "learning rate x 0.3": lambda r: r.but(learning_rate=0.3 * r.learning_rate),
+    "learning rate x 3": lambda r: r.but(learning_rate=3 * r.learning_rate),
+    "warm-up, other": lambda r: r.but(warmup=0 if r.warmup else 50),
+    "clipping, other": lambda r: r.but(clip=None if r.clip else 1.0),
+    "clean trunk": changed(trunk_sees_points=False),
+    "F-space loss": changed(loss_space="F"),
+    "superposed loss, other": lambda r: r.but(superposed=not r.superposed),
+    "pair distances, other": lambda r: r.but(pair_distance=0.0 if r.pair_distance else 0.1),
+    "coordinates in Å": changed(scale=1.0),
+    "random rotations": changed(rotate=True),
+    "zero-initialised output": changed(zero_init_output=True),
+    "t = 0 never drawn": changed(first_timestep=1),
+}
+"""Changes of one thing in a recipe. Clamping x0 and starting from a noise that still holds signal
+are no changes of training: every run of the core is sampled with and without."""
+
+
+def factor_applies(factor: str, recipe: Recipe) -> bool:
+    """Whether a factor can be changed alone: A's loss in F space is its loss in x0 space, and
+    neither superposition nor pair distances exist in F space."""
+    plain = not (recipe.superposed or recipe.pair_distance)
+    return factor != "F-space loss" or (recipe.form != "x0" and plain)
+
+
+def regime(budget: str, depth: str, form: str, profile: str = "laptop") -> Recipe:
+    """A recipe of the regime map: *starved* with another budget and depth."""
+    (steps, levels), (trunk, blocks) = BUDGETS[budget], DEPTHS[depth]
+    steps = steps if profile != "ci" else steps // 10
+    return named_recipe("starved", profile, form=form, steps=steps, noise_levels=levels,
+                        trunk_layers=trunk, denoiser_blocks=blocks)
+
+
+def core(profile: str = "laptop") -> list[Cell]:
+    """The causal experiment: forms x recipes x proteins, the regime map, one factor at a time."""
+    forms = [
+        Cell(named_recipe(name, profile, form=form), protein, seed, profile, **CLAMPED)
+        for seed in range(CORE_SEEDS)
+        for protein, name, form in itertools.product(CORE_PROTEINS, CORE_RECIPES, CORE_FORMS)
+    ]
+    regimes = [
+        Cell(regime(budget, depth, form, profile), CORE_PROTEINS[0], seed, profile, **CLAMPED)
+        for seed in range(MAP_SEEDS)
+        for budget, depth, form in itertools.product(BUDGETS, DEPTHS, FORMS_COMPARED)
+    ]
+    factors = [
+        Cell(FACTORS[factor](base), CORE_PROTEINS[0], seed, profile, marks=0, measured="none")
+        for seed in range(FACTOR_SEEDS)
+        for name, form in itertools.product(CORE_RECIPES, ("residual", "x0"))
+        for factor in FACTORS
+        if factor_applies(factor, base := named_recipe(name, profile, form=form))
+    ]
+    early = 3 * len(forms) // CORE_SEEDS
+    # the last seeds come last, so that an unfinished study still has every recipe
+    return _unique([*forms[:early], *regimes, *factors, *forms[early:]])
+
+
+def crossed(first: str, second: str, base: Recipe) -> Recipe | None:
+    """Two factors changed at once; None where one of them means nothing beside the other.
+
+    The loss in F space comes last, because superposition and pair distances do not exist there.
+    """
+    order = sorted((first, second), key=lambda name: name == "F-space loss")
+    changed = base
+    for factor in order:
+        if not factor_applies(factor, changed):
+            return None
+        changed = FACTORS[factor](changed)
+    return changed
+
+
+def full(profile: str = "laptop") -> list[Cell]:
+    """The core, every form on the regime map and both proteins, and every pair of factors.
+
+    Some 1,700 runs, for a GPU or some nights; it resumes. Profile gpu is the full size.
+    """
+    regimes = [
+        Cell(regime(budget, depth, form, profile), protein, seed, profile, **CLAMPED)
+        for seed in range(CORE_SEEDS)
+        for budget, depth, form, protein in itertools.product(
+            BUDGETS, DEPTHS, CORE_FORMS, CORE_PROTEINS)
+    ]
+    pairs = [
+        Cell(recipe, CORE_PROTEINS[0], seed, profile, marks=0, measured="none")
+        for seed in range(MAP_SEEDS)
+        for name, form in itertools.product(CORE_RECIPES, ("residual", "x0"))
+        for first, second in itertools.combinations(FACTORS, 2)
+        if (recipe := crossed(first, second, named_recipe(name, profile, form=form))) is not None
+    ]
+    return _unique([*core(profile), *regimes, *pairs])
+
+
+def _unique(cells: Sequence[Cell]) -> list[Cell]:
+    """The cells without repeats of a run, in their order."""
+    found: dict[str, Cell] = {}
+    for cell in cells:
+        found.setdefault(cell.key, cell)
+    return list(found.values())
+
+
+MANY_VARIANTS = ("scaled residual", "A", "C", "A + E", "A, blind to x_t and t")
+
+
+def hundred(profile: str = "laptop") -> list[Cell]:
+    """1, 10 and 100 chains, the last with and without random rotations."""
+    plan = [(HUNDRED, MANY_VARIANTS, {}), (HUNDRED, ("scaled residual", "A", "C"), {"rotate": True}),
+            (FIRST_TEN, MANY_VARIANTS, {}), (FROZEN_ON, ("scaled residual", "A"), {"scale": "training set"})]
+    return [
+        Cell(variant(name, "many_chains", profile).but(**changes), protein, seed, profile,
+             marks=0, measured="structures")
+        for seed in range(SEEDS)
+        for protein, names, changes in plan
+        for name in names
+    ]
+
+
+STUDIES: dict[str, Callable[[str], list[Cell]]] = {
+    "contrast": contrast, "core": core, "full": full, "hundred": hundred, **{name: _plan_of(name) for name in PLANS}
+}

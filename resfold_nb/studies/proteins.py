@@ -1,0 +1,62 @@
+"""What a recipe is trained on: one protein, or a set of chains with one set of weights."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from resfold_nb.data import Batch, catalogue, load, make_batch, training_set_scale
+from resfold_nb.training import Recipe
+
+TEN_CHAINS = "ten_chains"
+"""Stands for the ten chains where the name of a protein is expected."""
+
+FIRST_TEN, HUNDRED = "first_ten_chains", "hundred_chains"
+"""The same for the hundred training chains of notebook 15, and for the first ten of them."""
+
+HUNDRED_LENGTHS = (40, 72)
+
+
+@lru_cache(maxsize=1)
+def ten_chain_ids() -> tuple[str, ...]:
+    """The first ten training monomers of 40 to 48 residues, by id."""
+    entries = catalogue(kind="monomer", split="train", min_length=40, max_length=48)
+    return tuple(entry.id for entry in entries[:10])
+
+
+@lru_cache(maxsize=2)
+def hundred_ids(split: str = "train") -> tuple[str, ...]:
+    """The first hundred training monomers of 40 to 72 residues, by id, or all held-out ones."""
+    short, long = HUNDRED_LENGTHS
+    entries = catalogue(kind="monomer", split=split, min_length=short, max_length=long)
+    return tuple(entry.id for entry in entries[: 100 if split == "train" else None])
+
+
+def chains_of(protein: str) -> tuple[str, ...]:
+    """The ids that a name stands for: those of a set, or the name itself."""
+    if protein == TEN_CHAINS:
+        return ten_chain_ids()
+    if protein in (FIRST_TEN, HUNDRED):
+        return hundred_ids()[: 10 if protein == FIRST_TEN else None]
+    return (protein,)
+
+
+def batch_for(recipe: Recipe, protein: str) -> Batch:
+    """The batch that a recipe is trained on, with the points that its network takes.
+
+    Unless the recipe says otherwise, one protein is divided by its own standard deviation, as the
+    public code does; a set by that of the training set. `protein` is an id of the bundled set or
+    names one of the sets above.
+    """
+    ids, points = chains_of(protein), recipe.point_set
+    constant = recipe.scale == "training set" or (recipe.scale == "own" and len(ids) > 1)
+    scale = training_set_scale(points) if constant else recipe.scale
+    return make_batch([load(name) for name in ids], scale=scale, points=points)
+
+
+def held_out_batch(trained: Batch, points: str = "centroid") -> Batch:
+    """The held-out chains of the hundred's lengths, in the units of a batch that was trained on.
+
+    Their own size is never looked at.
+    """
+    return make_batch([load(name) for name in hundred_ids("test")],
+                      scale=float(trained.scale[0]), points=points)

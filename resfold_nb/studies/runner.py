@@ -1,0 +1,308 @@
+"""Studies: recipes x proteins x seeds, run by any executor, resumable, kept as tidy tables.
+
+    python -m resfold_nb study core --out data/recorded
+
+Each finished run is kept at once, whole or not at all, under its recipe's hash; a second start
+trains nothing twice. A killed worker costs the run that was in it, which is tried once more.
+Needs torch and numpy alone.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import time
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, wait
+from contextlib import closing
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import torch
+
+from resfold_nb.measure.cost import Cost, training_cost
+from resfold_nb.studies.groups import InGroups, looks
+from resfold_nb.studies.workers import Lane, cluster_lane, in_process_lane, local_lanes
+from resfold_nb.measure.errors import sample
+from resfold_nb.studies.plans import STUDIES, Cell
+from resfold_nb.studies.estimate import Price, price
+from resfold_nb.studies.quantities import quantities
+from resfold_nb.studies.recorded import table_name
+from resfold_nb.measure.run import Run, train_and_measure
+from resfold_nb.studies.proteins import batch_for, held_out_batch
+from resfold_nb.studies.store import Result, Store
+from resfold_nb.studies.tables import (
+    about,
+    error_rows,
+    rows_in,
+    write_failures,
+    write_tables,
+)
+from resfold_nb.data import Batch
+from resfold_nb import PROFILES
+from resfold_nb.engine import best_device
+from resfold_nb.training import Recipe
+
+TRIES = 2  # of a run whose worker was killed
+SHOWN = 30  # of the training chains, as many are sampled at the end
+
+Work = Callable[[Cell, str, int | None], Result]
+"""What a worker does: (cell, device, threads) -> result."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a run just now.
+
+    Attributes
+    ----------
+    cell : which run.
+    error : None when it is done; else why it failed, or why it is tried again.
+    again : whether it is tried again.
+    done, total : runs settled in this start, and runs there were to do.
+    left : seconds that the rest will take, from the time and the planned cost so far.
+    """
+
+    cell: Cell
+    error: str | None
+    again: bool
+    done: int
+    total: int
+    left: float
+
+    def __str__(self) -> str:
+        """As the command prints it."""
+        state = "done" if self.error is None else f"{'again' if self.again else 'FAILED'}: {self.error}"
+        c = self.cell
+        return (f"[{self.done}/{self.total}, {self.left / 60:.0f} min left] {c.recipe.name}, "
+                f"{c.recipe.form}, {c.protein}, seed {c.seed}: {state}")
+
+
+def conduct(cells: Iterable[Cell], store: Store, lanes: Sequence[Lane], *, device: str = "cpu",
+            threads: int | None = 1, minutes: float | None = None,
+            weights: dict[str, float] | None = None, work: Work | None = None
+            ) -> Iterator[Outcome]:
+    """Run what the store lacks, and yield each run's outcome as it comes.
+
+    Parameters
+    ----------
+    lanes : executors; `local_lanes`, `in_process_lane` or `cluster_lane` make them.
+    threads : of torch in a worker; None leaves them as they are.
+    minutes : start no run after this time.
+    weights : planned seconds by `cell.key`, for the time left.
+    work : what a worker does with a cell; `run_cell` by default.
+
+    An interrupt, or closing the iterator, ends the workers at once; finished runs are kept. An
+    OSError while a result is written (a full disk) does the same and is raised.
+    """
+    todo = [c for c in cells if store.read(c) is None and store.failure(c) is None]
+    clock = _Clock(todo, weights or {})
+    end = time.monotonic() + (float("inf") if minutes is None else 60 * minutes)
+    queue, tries, work = deque(todo), Counter[str](), work or run_cell
+    running: dict[Future[Result], tuple[Cell, Lane, object]] = {}
+    try:
+        while True:
+            if time.monotonic() < end:
+                _fill(lanes, queue, running, lambda lane, c: lane.submit(work, c, device, threads))
+            if not running:
+                return
+            for future in wait(running, return_when=FIRST_COMPLETED).done:
+                cell, lane, executor = running.pop(future)
+                error, lost = _error_of(future, lane)
+                tries[cell.key] += 1
+                again = lost and tries[cell.key] < TRIES
+                if lost and lane.executor is executor:
+                    lane.drop()
+                if again:
+                    queue.append(cell)
+                elif error is None:
+                    store.write(cell, future.result())
+                else:
+                    store.fail(cell, error)
+                yield clock.tick(cell, error, again)
+    finally:
+        for future in running:
+            future.cancel()
+        for lane in lanes:
+            lane.close(at_once=bool(running))
+
+
+def _fill(lanes: Sequence[Lane], queue: deque[Cell],
+          running: dict[Future[Result], tuple[Cell, Lane, object]],
+          start: Callable[[Lane, Cell], Future[Result]]) -> None:
+    """Give every free place of every lane a run."""
+    taken = Counter(id(lane) for _, lane, _ in running.values())
+    for lane in lanes:
+        for _ in range(lane.capacity - taken[id(lane)]):
+            if not queue:
+                return
+            cell = queue.popleft()
+            running[start(lane, cell)] = cell, lane, lane.executor
+
+
+def _error_of(future: Future[Result], lane: Lane) -> tuple[str | None, bool]:
+    """What went wrong, if anything did, and whether it was the worker's death."""
+    try:
+        error = future.exception()
+    except CancelledError as cancelled:
+        error = cancelled
+    if error is None:
+        return None, False
+    if isinstance(error, (CancelledError, *lane.lost)):
+        return "its worker was killed", True
+    return f"{type(error).__name__}: {error}", False
+
+
+class _Clock:
+    """Counts settled runs and their planned cost."""
+
+    def __init__(self, todo: Sequence[Cell], weights: dict[str, float]) -> None:
+        self.weights = {cell.key: weights.get(cell.key, 1.0) for cell in todo}
+        self.total, self.done, self.spent = len(todo), 0, 0.0
+        self.start = time.monotonic()
+
+    def tick(self, cell: Cell, error: str | None, again: bool) -> Outcome:
+        """The outcome of a run, with the time left after it."""
+        if not again:
+            self.done += 1
+            self.spent += self.weights[cell.key]
+        rest = sum(self.weights.values()) - self.spent
+        pace = (time.monotonic() - self.start) / self.spent if self.spent else 0.0
+        return Outcome(cell, error, again, self.done, self.total, pace * rest)
+
+
+def run_cell(cell: Cell, device: str = "cpu", threads: int | None = None) -> Result:
+    """Run one cell, in whatever process this is; `threads` of torch, None as they are."""
+    if threads is not None:
+        torch.set_num_threads(threads)
+    batch = batch_for(cell.recipe, cell.protein)
+    finished = train_and_measure(cell.recipe, batch, cell.seed, device=device, **looks(cell, batch))
+    return result_of(cell, finished, device)
+
+
+def result_of(cell: Cell, finished: Run, device: str) -> Result:
+    """What is kept of a run, with what is measured at its end."""
+    batch = batch_for(cell.recipe, cell.protein)
+    cost = _cost(cell.recipe.but(form="x0", name=""), cell.protein)
+    result = {"about": about(cell, finished, device, cost),
+              "recipe": cell.recipe.as_dict(), "rows": list(error_rows(finished)),
+              "quantities": quantities(finished, batch, looks(cell, batch)["copies"], cell.measured)}
+    if cell.measured == "structures":
+        result["samples"] = sampled_structures(finished, batch)
+    return result
+
+
+@lru_cache(maxsize=32)
+def _cost(recipe: Recipe, protein: str) -> Cost:
+    """Counted once for all seeds and forms, which cost the same."""
+    return training_cost(recipe, batch_for(recipe, protein))
+
+
+def sampled_structures(finished: Run, batch: Batch) -> dict[str, list[int]]:
+    """One sampled structure of each chain, trained on and held out: id -> L x 3 in 0.01 Å."""
+    trained = batch.select(range(min(SHOWN, len(batch))))
+    found = {}
+    for chains in (trained, held_out_batch(batch)):
+        points = sample(finished.predictor, chains, copies=1,
+                        x0_clamp=finished.recipe.x0_clamp).final.cpu()
+        for name, x, mask in zip(chains.ids, chains.angstrom(points), chains.mask, strict=True):
+            found[name] = (100 * x[mask]).round().int().flatten().tolist()
+    return found
+
+
+def main(argv: Sequence[str]) -> int:
+    """The command `python -m resfold_nb study`; 0 when every run is recorded."""
+    options = _parse(argv)
+    cells, out = STUDIES[options.name](options.profile), Path(options.out)
+    try:
+        lanes, device = _lanes(options)
+        store = Store(out / ".runs")
+        if options.retry_failed:
+            store.forget_failures(cells)
+        _go(options, cells, store, lanes, device)
+        return _record(options, cells, store, out)
+    except ModuleNotFoundError as error:
+        print(error, file=sys.stderr)
+    except OSError as error:
+        print(f"stopped: {error}. Finished runs are kept; free space, or choose another --out, "
+              "and start again", file=sys.stderr, flush=True)
+    return 1
+
+
+def _lanes(options: argparse.Namespace) -> tuple[list[Lane], str]:
+    if options.scheduler:
+        return [cluster_lane(options.scheduler)], "cpu"
+    device = best_device()
+    if device.type != "cpu":
+        return [in_process_lane()], str(device)
+    return local_lanes(options.jobs or os.cpu_count() or 1), str(device)
+
+
+def _go(options: argparse.Namespace, cells: Sequence[Cell], store: Store, lanes: Sequence[Lane],
+        device: str) -> None:
+    """Say what is planned, then do it; an interrupt ends it early."""
+    todo = [c for c in cells if store.read(c) is None and store.failure(c) is None]
+    at_once = sum(lane.capacity for lane in lanes)
+    print(f"study {options.name}, profile {options.profile}: {len(cells)} runs, "
+          f"{len(cells) - len(todo)} done before or failed, {at_once} at once on {device}",
+          flush=True)
+    try:
+        planned = price(todo, device)
+        if todo:
+            print(f"to do: {planned.sentence(at_once)}", flush=True)
+        groups = InGroups(todo, run_cell, result_of, store.write)
+        work = groups if device.startswith("cuda") else run_cell
+        with closing(conduct(todo, store, lanes, device=device, minutes=options.minutes,
+                             threads=1 if device == "cpu" else None, work=work,
+                             weights=planned.seconds)) as outcomes:
+            _show(outcomes, planned)
+    except KeyboardInterrupt:
+        print("interrupted: finished runs are kept, start again to go on", flush=True)
+
+
+def _show(outcomes: Iterator[Outcome], planned: Price) -> None:
+    """A bar where there is a terminal and tqdm, else a line a run."""
+    try:
+        from tqdm import tqdm
+    except ModuleNotFoundError:
+        tqdm = None
+    if tqdm is None or not sys.stderr.isatty():
+        for outcome in outcomes:
+            print(outcome, flush=True)
+        return
+    with tqdm(total=planned.runs, unit="run") as bar:
+        for outcome in outcomes:
+            bar.update(outcome.done - bar.n)
+            bar.set_postfix_str(f"{outcome.left / 60:.0f} min left by planned cost")
+            if outcome.error is not None:
+                bar.write(str(outcome))
+
+
+def _record(options: argparse.Namespace, cells: Sequence[Cell], store: Store, out: Path) -> int:
+    """Write the tables, unless those in the folder hold more runs than this study has now."""
+    table = table_name(options.name, options.profile)
+    results = [r for cell in cells if (r := store.read(cell)) is not None]
+    write_failures(out, table, [(c, why) for c in cells if (why := store.failure(c)) is not None])
+    before = rows_in(out, table)
+    if len(results) < before:
+        print(f"{len(results)} of {len(cells)} runs done; the tables in {out} hold {before} and "
+              "stay as they are until this study has as many", flush=True)
+        return 1
+    write_tables(out, table, results)
+    print(f"{len(results)} of {len(cells)} runs recorded in {out}", flush=True)
+    return 0 if len(results) == len(cells) else 1
+
+
+def _parse(argv: Sequence[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m resfold_nb study", description=__doc__)
+    parser.add_argument("name", choices=sorted(STUDIES))
+    parser.add_argument("--profile", default="laptop", choices=PROFILES)
+    parser.add_argument("--out", default="build/study", help="folder of the tables")
+    parser.add_argument("--jobs", type=int, help="processes; one a core by default")
+    parser.add_argument("--minutes", type=float, help="start no run after this time")
+    parser.add_argument("--scheduler", help="address of a Dask scheduler to run on")
+    parser.add_argument("--retry-failed", action="store_true", help="try failed runs again")
+    return parser.parse_args(argv)

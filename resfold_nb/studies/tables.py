@@ -1,0 +1,134 @@
+"""A study's results as the tidy tables that are committed and read back by `recorded`."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import json
+import os
+import platform
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+import resfold_nb
+from resfold_nb.measure.cost import Cost
+from resfold_nb.studies.plans import Cell
+from resfold_nb.measure.run import Run
+from resfold_nb.studies.store import Result
+from resfold_nb.model import count_parameters
+
+TABLE_FIELDS = ("recipe", "form", "hash", "protein", "seed", "step", "t", "rmse", "rmsd")
+RUN_FIELDS = ("recipe", "form", "hash", "protein", "seed", "profile", "steps", "noise_levels",
+              "parameters", "calls", "teraflop", "megabytes", "seconds", "device", "threads",
+              "torch", "python", "machine", "numpy", "package", "host")
+QUANTITY_FIELDS = ("recipe", "form", "hash", "protein", "seed", "quantity", "value")
+FAILED_FIELDS = ("recipe", "form", "hash", "protein", "seed", "reason")
+KEY = TABLE_FIELDS[:5]
+
+
+def about(cell: Cell, finished: Run, device: str, cost: Cost) -> dict[str, Any]:
+    """The row of a run in NAME_runs.csv."""
+    recipe = cell.recipe
+    values = (recipe.name, recipe.form, recipe.hash, cell.protein, cell.seed, cell.profile,
+              recipe.steps, recipe.noise_levels,
+              count_parameters(finished.predictor), recipe.network_calls,
+              round(cost.teraflop, 4), round(cost.megabytes, 2),
+              round(finished.train_seconds, 2), device_name(device), torch.get_num_threads(),
+              torch.__version__, platform.python_version(), platform.machine(),
+              np.__version__, resfold_nb.__version__, platform.node())
+    return dict(zip(RUN_FIELDS, values, strict=True))
+
+
+def device_name(device: str) -> str:
+    """A device as tables name it: "cpu", or "cuda" with the GPU's own name."""
+    return f"cuda, {torch.cuda.get_device_name(device)}" if device.startswith("cuda") else device
+
+
+def error_rows(finished: Run) -> Iterator[tuple[Any, ...]]:
+    """(step, t or "sampled", RMSE, RMSD), in Å to a thousandth."""
+    for mark in finished.marks:
+        errors = mark.errors
+        for t, plain, superposed in zip(errors.t, errors.rmse, errors.rmsd, strict=True):
+            yield mark.step, int(t), round(float(plain), 3), round(float(superposed), 3)
+        yield mark.step, "sampled", round(mark.sampled_rmse, 3), round(mark.sampled_rmsd, 3)
+
+
+def write_tables(out: Path, name: str, results: list[Result]) -> None:
+    """NAME.csv.gz (errors by step and t), NAME_quantities.csv.gz (what was measured at the end),
+    NAME_runs.csv (every run), NAME_recipes.json and, if structures were kept, NAME_samples.npz."""
+    table = [dict(zip(TABLE_FIELDS, (*_key(r), *row), strict=True))
+             for r in results for row in r["rows"]]
+    write(out / f"{name}.csv.gz", gzip.compress(_csv(TABLE_FIELDS, table), mtime=0))
+    ends = [dict(zip(QUANTITY_FIELDS, (*_key(r), *pair), strict=True))
+            for r in results for pair in _rounded(r.get("quantities", {}))]
+    write(out / f"{name}_quantities.csv.gz", gzip.compress(_csv(QUANTITY_FIELDS, ends), mtime=0))
+    write(out / f"{name}_runs.csv", _csv(RUN_FIELDS, [r["about"] for r in results]))
+    recipes = {r["about"]["hash"]: r["recipe"] for r in results}
+    write(out / f"{name}_recipes.json", (json.dumps(recipes, indent=1) + "\n").encode())
+    arrays = _sample_arrays(results)
+    if arrays:
+        packed = io.BytesIO()
+        np.savez_compressed(packed, **arrays)
+        write(out / f"{name}_samples.npz", packed.getvalue())
+
+
+def write_failures(out: Path, name: str, failed: Sequence[tuple[Cell, str]]) -> None:
+    """NAME_failed.csv, a row a run that failed; no file when none did."""
+    path = out / f"{name}_failed.csv"
+    if not failed:
+        path.unlink(missing_ok=True)
+        return
+    rows = [dict(zip(FAILED_FIELDS, (c.recipe.name, c.recipe.form, c.recipe.hash, c.protein,
+                                     c.seed, reason), strict=True)) for c, reason in failed]
+    write(path, _csv(FAILED_FIELDS, rows))
+
+
+def rows_in(out: Path, name: str) -> int:
+    """How many runs a table holds."""
+    path = out / f"{name}_runs.csv"
+    return len(path.read_text().splitlines()) - 1 if path.exists() else 0
+
+
+def _key(result: Result) -> tuple[Any, ...]:
+    return tuple(result["about"][field] for field in KEY)
+
+
+def _sample_arrays(results: list[Result]) -> dict[str, np.ndarray]:
+    """One flat array of 0.01 Å a run, and for each protein set the ids and lengths, in order."""
+    arrays: dict[str, np.ndarray] = {}
+    for result in results:
+        samples, of = result.get("samples"), result["about"]
+        if not samples:
+            continue
+        arrays[f"ids-{of['protein']}"] = np.array(list(samples))
+        arrays[f"lengths-{of['protein']}"] = np.array(
+            [len(flat) // 3 for flat in samples.values()], dtype=np.int16)
+        flat = np.array([x for each in samples.values() for x in each])
+        arrays[f"{of['hash']}-{of['protein']}-{of['seed']}"] = flat.clip(-32768, 32767).astype(
+            np.int16)
+    return arrays
+
+
+def _rounded(found: dict[str, float]) -> Iterator[tuple[str, float]]:
+    """To a ten-thousandth, which is finer than any seed's spread."""
+    return ((name, round(value, 4)) for name, value in found.items())
+
+
+def _csv(fields: Sequence[str], rows: list[dict[str, Any]]) -> bytes:
+    text = io.StringIO()
+    writer = csv.DictWriter(text, fields, restval="", lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue().encode()
+
+
+def write(path: Path, content: bytes) -> None:
+    """The file whole, or as it was before."""
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
+    unfinished.write_bytes(content)
+    os.replace(unfinished, path)

@@ -1,0 +1,12 @@
+"""The report's claims, their rules and evidence, and what they come to."""
+
+from resfold_nb.verdict.rules import (
+    Claim,
+    Finding,
+    Judgement,
+    Rule,
+    VERDICTS,
+    judge,
+)
+
+__all__ = ["Claim", "Finding", "Judgement", "Rule", "VERDICTS", "judge"]

@@ -1,0 +1,134 @@
+"""What each half of the fix does, what the coefficients alone predict, and how soon 1 Å is met."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from resfold_nb.measure.intervals import Interval, bootstrap
+from resfold_nb.studies.recorded import Curve, steps_to_pass
+from resfold_nb.diffusion import Parameterisation, Schedule
+
+CELLS = {"residual": (True, True), "skip_unscaled": (True, False),
+         "scaled_no_skip": (False, True), "x0": (False, False)}
+"""The 2 x 2: form -> whether it has the skip, whether it has the scale."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """A form's place on the map at each timestep, for data of standard deviation `sd` an axis.
+
+    Attributes
+    ----------
+    t : (T,) timesteps.
+    copied : (T,) root mean square, an axis, of the part of F* that is noise: F must copy it from
+        the noisy points, point by point.
+    constant : (T,) root mean square of the part of F* that is the protein.
+    amplified : (T,) |c_out|, by which an error of F becomes an error of x0_pred.
+    weight : (T,) c_out^2, the weight of F's squared error in the x0-space loss.
+    push : (T,) root mean square, an axis, of that loss's gradient where F is zero: 2 c_out^2 |F*|.
+    """
+
+    t: np.ndarray
+    copied: np.ndarray
+    constant: np.ndarray
+    amplified: np.ndarray
+    weight: np.ndarray
+    push: np.ndarray
+
+    def error(self, copying: float, holding: float) -> np.ndarray:
+        """(T,) RMSE of x0_pred (in units of x_t) if F errs in proportion to what it must give.
+
+        `copying` is F's relative error in the noise, `holding` in the protein, both the same at
+        every t and in every form, and independent: sqrt(3) |c_out| |(copying noise, holding x0)|.
+        """
+        share = np.hypot(copying * self.copied, holding * self.constant)
+        with np.errstate(invalid="ignore"):
+            return np.sqrt(3) * self.amplified * share
+
+
+def place_on_map(form: Parameterisation, schedule: Schedule, sd: float = 1.0) -> Place:
+    """Where a form stands; ValueError when `sd` is not positive. Not finite where F* is not."""
+    if not sd > 0:
+        raise ValueError(f"the data's standard deviation must be positive, got {sd}")
+    a, s = schedule.a, schedule.s
+    out = form.c_out(a, s).abs().numpy()
+    copied, constant = form.target_eps(a, s).abs().numpy(), sd * form.target_x0(a, s).abs().numpy()
+    with np.errstate(invalid="ignore"):
+        push = 2 * out**2 * np.hypot(copied, constant)
+    return Place(np.arange(schedule.timesteps), copied, constant, out, out**2, push)
+
+
+def calibrated(residual: Place, direct: Place, measured: Mapping[str, float], t: int,
+               scale: float) -> tuple[float, float]:
+    """`copying` and `holding` that reproduce two measured errors in Å at one timestep.
+
+    `measured` has "x0", whose F* holds no noise and so gives `holding`, and "residual", the rest
+    of whose error is put down to copying; zero when nothing is left.
+    """
+    holding = measured["x0"] / scale / (np.sqrt(3) * direct.amplified[t] * direct.constant[t])
+    total = measured["residual"] / scale / (np.sqrt(3) * residual.amplified[t])
+    left = max(0.0, total**2 - (holding * residual.constant[t]) ** 2)
+    return float(np.sqrt(left) / residual.copied[t]), float(holding)
+
+
+def main_effects(cells: Mapping[str, Sequence[np.ndarray]]) -> dict[str, Interval]:
+    """Factors on the error in the 2 x 2 of `CELLS`, paired by protein and seed, with intervals.
+
+    Parameters
+    ----------
+    cells : form -> errors in Å, one array (seeds,) a protein.
+
+    Returns
+    -------
+    "drop the skip" : geometric mean, over with and without scale, of the error without the skip
+        over that with it; "drop the scale" alike; "interaction" : the factor of dropping the
+        skip where there is no scale, over that factor where there is one; 1 when the two changes
+        multiply. Below 1 is better.
+
+    Raises KeyError for a missing form, ValueError for unequal seeds or an error that is not
+    positive.
+    """
+    logs = {form: [_log(x) for x in cells[form]] for form in CELLS}
+    table = [np.stack(each) for each in zip(*(logs[form] for form in CELLS), strict=True)]
+    signs = {"drop the skip": (-0.5, -0.5, 0.5, 0.5), "drop the scale": (-0.5, 0.5, -0.5, 0.5),
+             "interaction": (1, -1, -1, 1)}
+    return {name: _exponential(bootstrap([np.array(sign) @ each for each in table]))
+            for name, sign in signs.items()}
+
+
+def rank_correlation(predicted: Sequence[float], measured: Sequence[float]) -> float:
+    """Spearman's rank correlation, ties sharing their mean rank; nan where all are tied."""
+    import pandas as pd
+
+    ranks = [pd.Series(np.asarray(x, dtype=float)).rank().to_numpy() for x in (predicted, measured)]
+    if min(np.ptp(r) for r in ranks) == 0:
+        return float("nan")
+    return float(np.corrcoef(*ranks)[0, 1])
+
+
+def steps_below(curve: Callable[[int], Curve | None], limit: float, timesteps: Sequence[int],
+                superposed: bool = False) -> np.ndarray | None:
+    """(seeds,) first marked step after which every t stays at or below `limit` Å, inf if never.
+
+    `curve` gives the recorded curve of a timestep; None if one was not recorded. RMSD instead of
+    RMSE when `superposed`.
+    """
+    curves = [curve(t) for t in timesteps]
+    if any(c is None for c in curves):
+        return None
+    worst = np.max([c.rmsd if superposed else c.rmse for c in curves], axis=0)
+    return np.array([steps_to_pass(curves[0].steps, row, limit) for row in worst])
+
+
+def _log(errors: np.ndarray) -> np.ndarray:
+    values = np.asarray(errors, dtype=float)
+    if not np.min(values) > 0:
+        raise ValueError("a factor on the error needs errors above zero")
+    return np.log(values)
+
+
+def _exponential(interval: Interval) -> Interval:
+    return Interval(*(float(np.exp(x)) for x in interval))

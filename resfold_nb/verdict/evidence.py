@@ -1,0 +1,144 @@
+"""Where the claims' numbers come from: recorded studies, paired seed by seed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from resfold_nb.verdict.rules import Finding
+from resfold_nb.measure.intervals import Interval, bootstrap, ratio
+from resfold_nb.studies.plans import CORE_PROTEINS, CORE_RECIPES, FACTORS, factor_applies
+from resfold_nb.studies.recorded import Curve, recorded_curve, table_name
+from resfold_nb.studies.lookups import variant_curve, variant_quantity
+from resfold_nb.training import Recipe, named_recipe
+from resfold_nb.training.recipes import FROZEN_ON
+
+Errors = list[np.ndarray] | None
+"""Å, one array (seeds,) a protein; None where anything was not recorded."""
+
+When = int | str
+"""A timestep, "sampled", "mean over t" or "worst t", both over t = 1 ... 49."""
+
+ENDS: tuple[When, ...] = (1, 25, 49, "sampled")
+
+
+def exactly(value: float) -> Interval:
+    """A number that has no spread, such as one derived by algebra."""
+    return Interval(value, value, value)
+
+
+def errors(curve: Callable[[When], Curve | None], when: When, *, superposed: bool = False,
+           share: float = 1.0) -> np.ndarray | None:
+    """(seeds,) error after this share of the steps (the nearest mark)."""
+    pooled = {"mean over t": np.mean, "worst t": np.max}
+    curves = [curve(t) for t in (range(1, 50) if when in pooled else (when,))]
+    if any(c is None for c in curves):
+        return None
+    index = np.abs(curves[0].steps - share * curves[0].steps[-1]).argmin()
+    each = np.stack([(c.rmsd if superposed else c.rmse)[:, index] for c in curves])
+    return pooled.get(when, np.mean)(each, axis=0)
+
+
+def core_errors(recipe: Recipe, when: When, proteins: Sequence[str] = CORE_PROTEINS, *,
+                superposed: bool | None = None, share: float = 1.0) -> Errors:
+    """Errors of a recipe of study `core`, a protein each; superposed where its training was."""
+    after = recipe.superposed if superposed is None else superposed
+    return whole([errors(lambda t, p=p: recorded_curve("core", recipe, p, t), when,
+                         superposed=after, share=share) for p in proteins])
+
+
+def contrast_change(form: str, name: str, when: When, profile: str = "laptop") -> Finding:
+    """A form's error over the broken form's in study `contrast`, at the size of a profile.
+
+    On the one protein that all recipes were run on; superposed where the training was.
+    """
+    study = table_name("contrast", profile)
+    recipes = [named_recipe(name, profile, form=f) for f in (form, "residual")]
+    sides = [whole([errors(lambda t, r=r: recorded_curve(study, r, FROZEN_ON, t), when,
+                           superposed=r.superposed)]) for r in recipes]
+    return compare(f"{name.replace('_', ' ')}, {say(when)}", *sides)
+
+
+def study_errors(study: str, name: str, setting: str, when: When) -> Errors:
+    """Errors of a variant of a fix's study; superposed for samples, whose orientation is free."""
+    return whole([errors(lambda t: variant_curve(study, name, setting, t), when,
+                         superposed=when == "sampled")])
+
+
+def whole(found: Sequence[np.ndarray | None]) -> Errors:
+    """The arrays, or None if one is missing."""
+    return None if any(x is None for x in found) else list(found)
+
+
+def compare(setting: str, over: Errors, under: Errors) -> Finding:
+    """The ratio of two sets of errors; where one has more seeds, the common ones are paired."""
+    if over is None or under is None:
+        return Finding(setting, None)
+    common = [min(len(x), len(y)) for x, y in zip(over, under, strict=True)]
+    pairs = [[x[:n] for x, n in zip(group, common, strict=True)] for group in (over, under)]
+    return Finding(setting, ratio(*pairs))
+
+
+def level(setting: str, found: Errors) -> Finding:
+    """The mean error itself, in Å."""
+    return Finding(setting, None if found is None else bootstrap(found))
+
+
+def core_ratio(over: str, under: str, whens: Sequence[When] = ENDS, **options: float
+               ) -> list[Finding]:
+    """One form's error over another's in each recipe of the core."""
+    return [
+        compare(f"{name}, {over} / {under}, {say(when)}", *(core_errors(named_recipe(name, form=form), when, **options)
+                                          for form in (over, under)))
+        for name in CORE_RECIPES for when in whens
+    ]
+
+
+def core_level(form: str, whens: Sequence[When]) -> list[Finding]:
+    """A form's error in Å in each recipe of the core."""
+    return [level(f"{name}, {say(when)}", core_errors(named_recipe(name, form=form), when))
+            for name in CORE_RECIPES for when in whens]
+
+
+def factor_ratio(factor: str, forms: Sequence[str], whens: Sequence[When]) -> list[Finding]:
+    """Error with one factor changed over the base recipe's, where it can be changed alone."""
+    bases = [(name, form, named_recipe(name, form=form)) for name in CORE_RECIPES for form in forms]
+    return [compare(f"{name}, {form}, {say(when)}", *_with_and_without(factor, base, when))
+            for name, form, base in bases if factor_applies(factor, base) for when in whens]
+
+
+def _with_and_without(factor: str, base: Recipe, when: When) -> tuple[Errors, Errors]:
+    """Errors with the factor changed and of the base, in one measure.
+
+    Superposed if either was trained so, or at random rotations, which leave no orientation right.
+    """
+    changed = FACTORS[factor](base)
+    free = base.superposed or changed.superposed or changed.rotate
+    with_it, without = (core_errors(recipe, when, CORE_PROTEINS[:1], superposed=free)
+                        for recipe in (changed, base))
+    return with_it, without
+
+
+def study_ratio(study: str, over: str, under: str, settings: Sequence[str],
+                whens: Sequence[When]) -> list[Finding]:
+    """One variant's error over another's in settings of a fix's study."""
+    return [compare(f"{setting}, {over}, {say(when)}", study_errors(study, over, setting, when),
+                    study_errors(study, under, setting, when))
+            for setting in settings for when in whens]
+
+
+def quantity_ratio(study: str, names: tuple[str, str], quantities: tuple[str, str],
+                   settings: Sequence[str]) -> list[Finding]:
+    """A quantity of one variant over a quantity of another."""
+    found = []
+    for setting in settings:
+        each = [variant_quantity(study, name, setting, quantity)
+                for name, quantity in zip(names, quantities, strict=True)]
+        found.append(compare(f"{setting}, {names[0]}, {quantities[0]}", *(whole([x]) for x in each)))
+    return found
+
+
+def say(when: When) -> str:
+    """As a setting's label has it."""
+    return f"t = {when}" if isinstance(when, int) else when
