@@ -18,7 +18,7 @@ from resfold_nb.diffusion import (
     get_form,
     get_schedule,
     linear,
-    predict,
+    predict_x0,
     spaced_timesteps,
     to_eps,
     to_v,
@@ -275,7 +275,7 @@ def test_the_extra_call_at_zero_changes_nothing_where_c_out_vanishes() -> None:
             return form.x0(x, torch.sin(3 * x) + 1, *schedule.at(t))
 
         without = ddim(denoise, schedule, points(1, 2)).final
-        assert torch.equal(without, predict(denoise, without, 0)) == same, name
+        assert torch.equal(without, predict_x0(denoise, without, 0)) == same, name
 
 
 def test_clamping_bounds_every_prediction() -> None:

@@ -14,11 +14,11 @@ from resfold_nb.diffusion.samplers import (
     ddim,
     ddpm,
     ddpm_step,
-    predict,
+    predict_x0,
     spaced_timesteps,
 )
 from resfold_nb.diffusion.schedule import Schedule, cosine, get_schedule, linear
 
 __all__ = ["FORMS", "Denoise", "Parameterisation", "Samples", "Schedule", "cosine", "ddim",
-           "ddpm", "ddpm_step", "edm", "get_form", "get_schedule", "linear", "predict", "spaced_timesteps",
+           "ddpm", "ddpm_step", "edm", "get_form", "get_schedule", "linear", "predict_x0", "spaced_timesteps",
            "to_eps", "to_v"]

@@ -64,7 +64,7 @@ def ddpm(denoise: Denoise, schedule: Schedule, x: Tensor, *, noise: Tensor | Non
     alpha_bar = schedule.to(x.device, x.dtype).alpha_bar                # (T,)
     xs, predictions = [x], []
     for i, (t, u) in enumerate(pairwise(visited)):
-        x0_pred = predict(denoise, xs[-1], t, x0_clamp)                 # (B, L, 3)
+        x0_pred = predict_x0(denoise, xs[-1], t, x0_clamp)                 # (B, L, 3)
         xs.append(ddpm_step(xs[-1], x0_pred, z[i], alpha_bar[t], alpha_bar[u]))
         predictions.append(x0_pred)
     return Samples(visited, torch.stack(xs), torch.stack(predictions))
@@ -79,7 +79,7 @@ def ddim(denoise: Denoise, schedule: Schedule, x: Tensor, *, noise: Tensor | Non
     alpha_bar = schedule.to(x.device, x.dtype).alpha_bar                # (T,)
     xs, predictions = [x], []
     for i, (t, u) in enumerate(pairwise(visited)):
-        x0_pred = predict(denoise, xs[-1], t, x0_clamp)                 # (B, L, 3)
+        x0_pred = predict_x0(denoise, xs[-1], t, x0_clamp)                 # (B, L, 3)
         xs.append(ddim_step(xs[-1], x0_pred, z[i], alpha_bar[t], alpha_bar[u], eta))
         predictions.append(x0_pred)
     return Samples(visited, torch.stack(xs), torch.stack(predictions))
@@ -104,7 +104,7 @@ def posterior_variance(ab_t: Tensor, ab_u: Tensor) -> Tensor:
     return (1 - ab_u) / (1 - ab_t) * (1 - ab_t / ab_u)
 
 
-def predict(denoise: Denoise, x: Tensor, t: int, x0_clamp: float | None = None) -> Tensor:
+def predict_x0(denoise: Denoise, x: Tensor, t: int, x0_clamp: float | None = None) -> Tensor:
     """x0_pred (B, L, 3) with every structure at timestep t, clamped if asked for."""
     x0_pred = denoise(x, torch.full((len(x),), t, dtype=torch.long, device=x.device))
     return x0_pred if x0_clamp is None else x0_pred.clamp(-x0_clamp, x0_clamp)

@@ -39,7 +39,7 @@ def roll_out(recipe: Recipe, model: Predictor, features: Features, start: Tensor
     through, tokens = recipe.rollout.through, model.trunk_tokens(features)
     alpha_bar, x = model.a.square(), start                                    # (T,), (B n, N, 3)
 
-    def predict(x: Tensor, t: int) -> Tensor:
+    def predict_x0(x: Tensor, t: int) -> Tensor:
         inputs = x, torch.full((len(x),), t, device=x.device), features, tokens
         if recipe.rollout.checkpoint:  # nothing in the network draws random numbers
             return checkpoint(model, *inputs, use_reentrant=False, preserve_rng_state=False)
@@ -48,8 +48,8 @@ def roll_out(recipe: Recipe, model: Predictor, features: Features, start: Tensor
     first = recipe.timesteps - 1
     for t in range(first, first - calls + 1, -1):
         with torch.set_grad_enabled(through):
-            x0_pred = predict(x, t)                                           # (B n, N, 3)
+            x0_pred = predict_x0(x, t)                                           # (B n, N, 3)
             if recipe.x0_clamp is not None:
                 x0_pred = x0_pred.clamp(-recipe.x0_clamp, recipe.x0_clamp)
             x = ddpm_step(x, x0_pred, draw_noise(), alpha_bar[t], alpha_bar[t - 1])
-    return predict(x, first - calls + 1)
+    return predict_x0(x, first - calls + 1)
