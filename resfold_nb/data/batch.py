@@ -21,8 +21,8 @@ class Batch:
 
     Attributes
     ----------
-    x0 : (B, N, 3) points, centred per protein, divided by `scale`; 0 on padding. N = L
-        centroids, or N = 4 L backbone atoms, residue by residue.
+    x0 : (B, N, 3) points, centred per protein, divided by `scale`; 0 on padding. N = L centroids, or N = 4 L backbone
+        atoms, residue by residue.
     mask : (B, L) bool, True on residues.
     residue : (B, L) int64, 0..19 in the order of AMINO_ACIDS, 20 unknown or padding.
     chain : (B, L) int64, 0 for the first chain.
@@ -97,8 +97,8 @@ def make_batch(
     Parameters
     ----------
     structures : one structure or several.
-    scale : "own" divides each protein by its own standard deviation, as the public code does;
-        a number of Å divides all by that, as many-protein work must (`training_set_scale()`).
+    scale : "own" divides each protein by its own standard deviation, as the public code does; a number of Å divides
+        all by that, as many-protein work must (`training_set_scale()`).
     points : "centroid", one point a residue, or "backbone", the four atoms N, CA, C, O.
 
     Raises

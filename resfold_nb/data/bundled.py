@@ -46,8 +46,8 @@ class Entry:
     kind : "monomer", "complex", or "chain" for one chain of a complex.
     length : residues, all chains together.
     split : "train" or "test".
-    helix, strand : fraction of residues in helix (DSSP H, G, I) and strand (E, B);
-        None where the source gives no secondary structure.
+    helix, strand : fraction of residues in helix (DSSP H, G, I) and strand (E, B); None where the source gives no
+        secondary structure.
     cluster : 30 % sequence cluster of each chain.
     rg : radius of gyration of the CA atoms, Å.
     source : provenance in one line.
@@ -102,9 +102,8 @@ def catalogue(
 ) -> list[Entry]:
     """Bundled structures that meet every condition given, by id.
 
-    `kind` is "monomer", "complex" or "chain" (the single chains of the complexes). Lengths are
-    inclusive. `min_helix` and `min_strand` are fractions; a structure whose secondary structure
-    is unknown meets neither.
+    `kind` is "monomer", "complex" or "chain" (the single chains of the complexes). Lengths are inclusive. `min_helix`
+    and `min_strand` are fractions; a structure whose secondary structure is unknown meets neither.
 
     Raises
     ------

@@ -33,8 +33,8 @@ def write_trajectory(
     path : where to; the suffix chooses the format.
     frames : (F, L, 3) centroids or (F, L, 4, 3) backbones in Å; a single frame may lack F.
     structure : names the residues and chains.
-    kind : "centroid" writes points as a CA trace and says in REMARK or title that they are
-        centroids; "ca" writes points that are alpha carbons. Backbones need no kind.
+    kind : "centroid" writes points as a CA trace and says in REMARK or title that they are centroids; "ca" writes
+        points that are alpha carbons. Backbones need no kind.
 
     Returns
     -------

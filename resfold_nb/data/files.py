@@ -1,7 +1,7 @@
 """A user's own PDB or mmCIF file as a Structure, or an error that says what is wrong with it.
 
-gemmi parses; what it accepts in silence (a line cut short, `********` for a coordinate, read as
-0) is looked for here first.
+gemmi parses; what it accepts in silence (a line cut short, `********` for a coordinate, read as 0) is looked for here
+first.
 """
 
 from __future__ import annotations
@@ -50,18 +50,16 @@ def read_structure(
 ) -> Structure:
     """Read one chain, or several as a complex, from a PDB or mmCIF file, gzipped or not.
 
-    The format is told from the contents, not the name. Waters and ligands are ignored. Residues
-    without a full N, CA, C, O backbone, and those that are no variant of the twenty, are left
-    out: `left_out` of the result and one warning say which. Modified residues are read as their
-    parent (MSE as M), and of alternative locations the one of highest occupancy is taken:
-    `notes` says where. Secondary structure is biotite's annotation where biotite is installed
-    (H helix, E strand, C neither), else "-".
+    The format is told from the contents, not the name. Waters and ligands are ignored. Residues without a full N, CA,
+    C, O backbone, and those that are no variant of the twenty, are left out: `left_out` of the result and one warning
+    say which. Modified residues are read as their parent (MSE as M), and of alternative locations the one of highest
+    occupancy is taken: `notes` says where. Secondary structure is biotite's annotation where biotite is installed (H
+    helix, E strand, C neither), else "-".
 
     Parameters
     ----------
     path : the file.
-    chain : author's chain name; "A,B" or ("A", "B") for a complex; None for the only protein
-        chain.
+    chain : author's chain name; "A,B" or ("A", "B") for a complex; None for the only protein chain.
     model : number of the model as the file gives it.
     max_residues : the most residues accepted, all chains together.
 

@@ -32,9 +32,9 @@ def rmsd(x: Tensor, y: Tensor, mask: Tensor | None = None) -> Tensor:
 def superpose(moving: Tensor, fixed: Tensor, mask: Tensor | None = None) -> Tensor:
     """Move `moving` onto `fixed` by the rotation and translation of least squared distance.
 
-    Kabsch 1976, doi:10.1107/S0567739476001873: with the covariance H = U S V^T of the centred
-    sets, R = V diag(1, 1, det(V U^T)) U^T. The sign keeps R a rotation, so a mirror image stays
-    a mirror image. R is found in float64 and carries no gradient; the moved points do.
+    Kabsch 1976, doi:10.1107/S0567739476001873: with the covariance H = U S V^T of the centred sets, R = V diag(1, 1,
+    det(V U^T)) U^T. The sign keeps R a rotation, so a mirror image stays a mirror image. R is found in float64 and
+    carries no gradient; the moved points do.
 
     Parameters
     ----------

@@ -34,8 +34,8 @@ class ChainReading:
 def protein_residues(chain: gemmi.Chain) -> list[gemmi.Residue]:
     """Residues of the protein part of a chain, in order, or none for anything else.
 
-    gemmi tells the polymer from ligands and waters under the same chain name. Where it sees no
-    polymer, as in a fragment of one residue, every amino acid of the chain counts.
+    gemmi tells the polymer from ligands and waters under the same chain name. Where it sees no polymer, as in a
+    fragment of one residue, every amino acid of the chain counts.
     """
     polymer = list(chain.get_polymer())
     if polymer:

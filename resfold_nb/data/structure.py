@@ -88,8 +88,8 @@ class Structure:
     def points(self, kind: str = "centroid") -> np.ndarray:
         """What is diffused: (L, 3) centroids or (4 L, 3) backbone atoms, float32, Å, centred.
 
-        Atoms stand residue by residue in the order N, CA, C, O. Both sets have the same centre.
-        Raises ValueError for another kind.
+        Atoms stand residue by residue in the order N, CA, C, O. Both sets have the same centre. Raises ValueError for
+        another kind.
         """
         if kind not in POINT_SETS:
             raise ValueError(f"points are {kind!r}; choose one of {', '.join(POINT_SETS)}")
@@ -102,8 +102,8 @@ class Structure:
     def position(self) -> np.ndarray:
         """(L,) int64: 0-based index within the chain, counted by residue number.
 
-        A gap of n missing residues leaves a gap of n. Where a number repeats or falls, as with
-        insertion codes, the index goes up by one, so that no two residues of a chain share it.
+        A gap of n missing residues leaves a gap of n. Where a number repeats or falls, as with insertion codes, the
+        index goes up by one, so that no two residues of a chain share it.
         """
         steps = np.maximum(np.diff(self.residue_number, prepend=0), 1)
         first = np.diff(self.chain_index, prepend=-1) != 0
@@ -115,7 +115,7 @@ class Structure:
 def standard_deviation(structure: Structure, points: str = "centroid") -> float:
     """Standard deviation of the centred points in Å, over points and axes alike.
 
-    sd = sqrt(mean over points and axes of x^2), so that predicting zero has an RMSE of
-    sqrt(3) sd. `points` as in `Structure.points`.
+    sd = sqrt(mean over points and axes of x^2), so that predicting zero has an RMSE of sqrt(3) sd. `points` as in
+    `Structure.points`.
     """
     return float(np.sqrt(np.square(structure.points(points), dtype=np.float64).mean()))

@@ -8,8 +8,8 @@ so the F that makes the prediction exact is
 
     F* = (x0 - c_skip x_t) / c_out = target_x0 x0 + target_eps eps.
 
-The last two columns are written out with the division done by hand, so that they hold at t = 0,
-where s = 0, a = 1 and c_out vanishes in most forms.
+The targets are written out with the division done by hand, so that they hold at t = 0, where s = 0, a = 1 and c_out
+vanishes in most forms.
 """
 
 from __future__ import annotations
@@ -23,6 +23,9 @@ from torch import Tensor
 Curve = Callable[[Tensor, Tensor], Tensor]
 """A coefficient as a function of the signal amplitude a and the noise amplitude s."""
 
+zero: Curve = lambda a, s: torch.zeros_like(a)
+one: Curve = lambda a, s: torch.ones_like(a)
+
 
 @dataclass(frozen=True)
 class Parameterisation:
@@ -30,8 +33,7 @@ class Parameterisation:
 
     Attributes
     ----------
-    name : key in `FORMS` and in a recipe.
-    label : how figures and tables call it.
+    name, label : key in `FORMS` and in a recipe; how figures and tables call it.
     c_skip, c_out, c_in : the coefficients of the module's first equation.
     target_x0, target_eps : how much x0 and eps F* holds.
     """
@@ -40,9 +42,9 @@ class Parameterisation:
     label: str
     c_skip: Curve
     c_out: Curve
-    c_in: Curve
     target_x0: Curve
     target_eps: Curve
+    c_in: Curve = one
 
     def x0(self, x_t: Tensor, f: Tensor, a: Tensor, s: Tensor) -> Tensor:
         """x0_pred from noisy points and raw output (B, L, 3); a and s broadcast to them."""
@@ -53,56 +55,36 @@ class Parameterisation:
         return self.target_x0(a, s) * x0 + self.target_eps(a, s) * eps
 
     def output_for(self, x0: Tensor, x_t: Tensor, a: Tensor, s: Tensor) -> Tensor:
-        """The F that predicts `x0` from `x_t`; not finite where c_out = 0.
-
-        With `x0` of another form, this converts a prediction between forms.
-        """
+        """The F that predicts `x0` from `x_t`, so another form's prediction too; not finite where c_out = 0."""
         return (x0 - self.c_skip(a, s) * x_t) / self.c_out(a, s)
-
-
-def zero(a: Tensor, s: Tensor) -> Tensor:
-    """The curve that is 0 at every t."""
-    return torch.zeros_like(a)
-
-
-def one(a: Tensor, s: Tensor) -> Tensor:
-    """The curve that is 1 at every t."""
-    return torch.ones_like(a)
 
 
 def edm(sd: float = 1.0, name: str = "edm") -> Parameterisation:
     """Karras et al. 2022 (arXiv 2206.00364, table 1), carried over to a variance-preserving x_t.
 
-    `sd` is the standard deviation of the data in the coordinates of x_t. With D = a^2 sd^2 + s^2
-    the input has variance 1 and so has F*. At sd = 1 this is `V` with F = -v.
-
-    Raises ValueError when `sd` is not positive.
+    `sd` is the standard deviation of the data in the coordinates of x_t. With D = a^2 sd^2 + s^2 the input has
+    variance 1 and so has F*. At sd = 1 this is `V` with F = -v. Raises ValueError when `sd` is not positive.
     """
     if not sd > 0:
         raise ValueError(f"EDM needs a positive standard deviation of the data, got {sd}")
     d: Curve = lambda a, s: a**2 * sd**2 + s**2
-    return _row(name, f"EDM, sd {sd:g}",
-                lambda a, s: a * sd**2 / d(a, s), lambda a, s: s * sd / d(a, s).sqrt(),
-                lambda a, s: s / sd / d(a, s).sqrt(), lambda a, s: -a * sd / d(a, s).sqrt(),
-                lambda a, s: 1 / d(a, s).sqrt())
-
-
-def _row(name: str, label: str, c_skip: Curve, c_out: Curve, target_x0: Curve, target_eps: Curve,
-         c_in: Curve = one) -> Parameterisation:
-    return Parameterisation(name, label, c_skip, c_out, c_in, target_x0, target_eps)
+    return Parameterisation(
+        name, f"EDM, sd {sd:g}",
+        c_skip=lambda a, s: a * sd**2 / d(a, s), c_out=lambda a, s: s * sd / d(a, s).sqrt(),
+        target_x0=lambda a, s: s / sd / d(a, s).sqrt(), target_eps=lambda a, s: -a * sd / d(a, s).sqrt(),
+        c_in=lambda a, s: 1 / d(a, s).sqrt())
 
 
 # (1 - a)/s is written s/(1 + a): the same number, since s^2 = (1 - a)(1 + a), and finite at t = 0.
-FORMS: dict[str, Parameterisation] = {form.name: form for form in (
-    #    name             label                     c_skip              c_out                target_x0              target_eps
-    _row("residual",      "scaled residual",        one,                lambda a, s: s,      lambda a, s: s/(1+a),  lambda a, s: -one(a, s)),
-    _row("x0",            "A: direct x0",           zero,               one,                 one,                   zero),
-    _row("eps",           "B: epsilon",             lambda a, s: 1/a,   lambda a, s: -s/a,   zero,                  one),
-    _row("v",             "C: velocity",            lambda a, s: a,     lambda a, s: -s,     lambda a, s: -s,       lambda a, s: a),
-    _row("skip_unscaled", "control: skip, no scale", one,               one,                 lambda a, s: 1-a,      lambda a, s: -s),
-    _row("scaled_no_skip", "control: scale, no skip", zero,             lambda a, s: s,      lambda a, s: 1/s,      zero),
-    edm(1.0),
-)}
+FORMS: dict[str, Parameterisation] = {form[0]: Parameterisation(*form) for form in (
+    # name             label                      c_skip             c_out               target_x0             target_eps
+    ("residual",       "scaled residual",         one,               lambda a, s: s,     lambda a, s: s/(1+a), lambda a, s: -one(a, s)),
+    ("x0",             "A: direct x0",            zero,              one,                one,                  zero),
+    ("eps",            "B: epsilon",              lambda a, s: 1/a,  lambda a, s: -s/a,  zero,                 one),
+    ("v",              "C: velocity",             lambda a, s: a,    lambda a, s: -s,    lambda a, s: -s,      lambda a, s: a),
+    ("skip_unscaled",  "control: skip, no scale", one,               one,                lambda a, s: 1-a,     lambda a, s: -s),
+    ("scaled_no_skip", "control: scale, no skip", zero,              lambda a, s: s,     lambda a, s: 1/s,     zero),
+)} | {"edm": edm(1.0)}
 
 
 def get_form(name: str) -> Parameterisation:

@@ -1,7 +1,7 @@
 """Reverse processes: from pure noise to a structure, keeping the whole trajectory.
 
-One step goes from timestep t to an earlier one, u, given a prediction of x0. With
-alpha = alpha_bar(t) / alpha_bar(u) and beta = 1 - alpha,
+One step goes from timestep t to an earlier one, u, given a prediction of x0. With alpha = alpha_bar(t) / alpha_bar(u)
+and beta = 1 - alpha,
 
     DDPM    mean     = sqrt(alpha_bar(u)) beta / s(t)^2  x0_pred  +  sqrt(alpha) s(u)^2 / s(t)^2  x_t
             variance = s(u)^2 / s(t)^2  beta                      (Ho et al. 2020, equation 7)
@@ -29,18 +29,11 @@ Denoise = Callable[[Tensor, Tensor], Tensor]
 
 @dataclass(frozen=True)
 class Samples:
-    """Sampled trajectories of B structures through S network calls.
+    """Sampled trajectories of B structures through S network calls."""
 
-    Attributes
-    ----------
-    t : the S + 1 timesteps visited, from the first down to 0.
-    x : (S + 1, B, L, 3) the noisy points at those timesteps; the last are the samples.
-    x0_pred : (S, B, L, 3) what the network predicted at t[0] ... t[S - 1].
-    """
-
-    t: tuple[int, ...]
-    x: Tensor
-    x0_pred: Tensor
+    t: tuple[int, ...]  # S + 1 timesteps visited, from the first down to 0
+    x: Tensor  # (S + 1, B, L, 3) noisy points at those timesteps; the last are the samples
+    x0_pred: Tensor  # (S, B, L, 3) what the network predicted at t[0] ... t[S - 1]
 
     @property
     def final(self) -> Tensor:
@@ -51,21 +44,18 @@ class Samples:
 @torch.no_grad()
 def ddpm(denoise: Denoise, schedule: Schedule, x: Tensor, *, noise: Tensor | None = None,
          timesteps: Sequence[int] | None = None, x0_clamp: float | None = None) -> Samples:
-    """Ancestral sampling, with the smaller of the two fixed variances, from x (B, L, 3) at the first t.
+    """Ancestral sampling, with the smaller of the two fixed variances, from x (B, L, 3) at the first timestep.
 
-    Parameters
-    ----------
-    noise : (S, B, L, 3) the z of each step; drawn by default.
-    timesteps : where the network is called, falling, each >= 1; T - 1 ... 1 by default.
-    x0_clamp : clamp x0_pred to +- this value before each step.
+    `noise` (S, B, L, 3) is the z of each step, drawn by default; `timesteps` are where the network is called, falling,
+    each >= 1, by default T - 1 ... 1; `x0_clamp` clamps x0_pred to +- this value before each step.
     """
     visited = visited_timesteps(timesteps, schedule)                    # S + 1, down to 0
-    z = fresh_noise(x, visited) if noise is None else noise             # (S, B, L, 3)
     alpha_bar = schedule.to(x.device, x.dtype).alpha_bar                # (T,)
     xs, predictions = [x], []
     for i, (t, u) in enumerate(pairwise(visited)):
-        x0_pred = predict_x0(denoise, xs[-1], t, x0_clamp)                 # (B, L, 3)
-        xs.append(ddpm_step(xs[-1], x0_pred, z[i], alpha_bar[t], alpha_bar[u]))
+        x0_pred = predict_x0(denoise, xs[-1], t, x0_clamp)              # (B, L, 3)
+        z = torch.randn_like(x) if noise is None else noise[i]          # (B, L, 3)
+        xs.append(ddpm_step(xs[-1], x0_pred, z, alpha_bar[t], alpha_bar[u]))
         predictions.append(x0_pred)
     return Samples(visited, torch.stack(xs), torch.stack(predictions))
 
@@ -75,12 +65,12 @@ def ddim(denoise: Denoise, schedule: Schedule, x: Tensor, *, noise: Tensor | Non
          timesteps: Sequence[int] | None = None, x0_clamp: float | None = None) -> Samples:
     """DDIM; `eta` is the share of the posterior's noise that is added, none by default; else as `ddpm`."""
     visited = visited_timesteps(timesteps, schedule)                    # S + 1, down to 0
-    z = fresh_noise(x, visited) if noise is None else noise             # (S, B, L, 3)
     alpha_bar = schedule.to(x.device, x.dtype).alpha_bar                # (T,)
     xs, predictions = [x], []
     for i, (t, u) in enumerate(pairwise(visited)):
-        x0_pred = predict_x0(denoise, xs[-1], t, x0_clamp)                 # (B, L, 3)
-        xs.append(ddim_step(xs[-1], x0_pred, z[i], alpha_bar[t], alpha_bar[u], eta))
+        x0_pred = predict_x0(denoise, xs[-1], t, x0_clamp)              # (B, L, 3)
+        z = torch.randn_like(x) if noise is None else noise[i]          # (B, L, 3)
+        xs.append(ddim_step(xs[-1], x0_pred, z, alpha_bar[t], alpha_bar[u], eta))
         predictions.append(x0_pred)
     return Samples(visited, torch.stack(xs), torch.stack(predictions))
 
@@ -110,16 +100,10 @@ def predict_x0(denoise: Denoise, x: Tensor, t: int, x0_clamp: float | None = Non
     return x0_pred if x0_clamp is None else x0_pred.clamp(-x0_clamp, x0_clamp)
 
 
-def fresh_noise(x: Tensor, visited: Sequence[int]) -> Tensor:
-    """(S, B, L, 3) standard normal, for each step between S + 1 visited timesteps."""
-    return torch.randn(len(visited) - 1, *x.shape, device=x.device, dtype=x.dtype)
-
-
 def spaced_timesteps(calls: int, timesteps: int = 50) -> tuple[int, ...]:
-    """`calls` timesteps from T - 1 downwards, t = 0 left out.
+    """`calls` timesteps from T - 1 downwards, t = 0 left out, evenly spaced.
 
-    T - 1 calls visit every timestep from T - 1 to 1. Fewer are spaced evenly ("trailing" in Lin
-    et al. 2023, arXiv 2305.08891), so that sampling always starts at the highest noise level.
+    So sampling always starts at the highest noise level ("trailing" in Lin et al. 2023, arXiv 2305.08891).
     """
     if not 1 <= calls <= timesteps - 1:
         raise ValueError(f"calls must lie in 1 ... {timesteps - 1} for T = {timesteps}: {calls}")

@@ -15,20 +15,12 @@ LOG_SNR_CLAMP = 20.0
 
 @dataclass(frozen=True)
 class Schedule:
-    """Amplitudes of signal and noise at the timesteps 0 ... T-1.
+    """Amplitudes of signal and noise at the timesteps 0 ... T-1, in float64."""
 
-    Attributes
-    ----------
-    name : what it is called in a recipe.
-    alpha_bar : (T,) float64, share of the signal's variance; alpha_bar(0) = 1.
-    a : (T,) sqrt(alpha_bar), the signal amplitude.
-    s : (T,) sqrt(1 - alpha_bar), the noise amplitude.
-    """
-
-    name: str
-    alpha_bar: Tensor
-    a: Tensor
-    s: Tensor
+    name: str  # in a recipe
+    alpha_bar: Tensor  # (T,) share of the signal's variance, 1 at t = 0
+    a: Tensor  # (T,) sqrt(alpha_bar), the signal amplitude
+    s: Tensor  # (T,) sqrt(1 - alpha_bar), the noise amplitude
 
     @property
     def timesteps(self) -> int:
@@ -52,18 +44,14 @@ class Schedule:
 
     def to(self, device: torch.device | str, dtype: torch.dtype) -> Schedule:
         """The same schedule with its tables where and as precise as the data are."""
-        tables = (self.alpha_bar, self.a, self.s)
-        return Schedule(self.name, *(table.to(device=device, dtype=dtype) for table in tables))
+        return Schedule(self.name, *(x.to(device=device, dtype=dtype) for x in (self.alpha_bar, self.a, self.s)))
 
     def at(self, t: Tensor) -> tuple[Tensor, Tensor]:
         """a and s of timesteps t (B,), shaped (B, 1, 1) to multiply coordinates (B, L, 3)."""
         return self.a[t].view(-1, 1, 1), self.s[t].view(-1, 1, 1)
 
     def add_noise(self, x0: Tensor, eps: Tensor, t: Tensor) -> Tensor:
-        """x_t = a(t) x0 + s(t) eps for coordinates (B, L, 3) and timesteps (B,).
-
-        Ho et al. 2020, equation 4 (arXiv 2006.11239).
-        """
+        """x_t = a(t) x0 + s(t) eps for x0, eps (B, L, 3), t (B,) (Ho et al. 2020, equation 4, arXiv 2006.11239)."""
         a, s = self.at(t)
         return a * x0 + s * eps
 
@@ -76,8 +64,8 @@ def linear(timesteps: int = 50) -> Schedule:
 def cosine(timesteps: int = 50, offset: float = 0.008) -> Schedule:
     """alpha_bar(t) = f(t) / f(0), f(t) = cos^2(pi/2 (t/T + offset) / (1 + offset)).
 
-    Nichol & Dhariwal 2021, equation 17 (arXiv 2102.09672). They also clip beta at 0.999; here
-    t stops at T - 1, where alpha_bar is still above zero, so nothing needs clipping.
+    Nichol & Dhariwal 2021, equation 17 (arXiv 2102.09672). They also clip beta at 0.999; here t stops at T - 1, where
+    alpha_bar is still above zero, so nothing needs clipping.
     """
     fraction = torch.arange(timesteps, dtype=torch.float64) / timesteps
     f = torch.cos(math.pi / 2 * (fraction + offset) / (1 + offset)).square()

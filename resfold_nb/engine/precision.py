@@ -18,8 +18,8 @@ from resfold_nb.model import Predictor
 def matrix_products(precision: str, device: torch.device | str) -> Iterator[None]:
     """The network's forward pass in one of `PRECISIONS`; what was set before is put back.
 
-    "bf16" is torch's autocast: matrix products and attention take rounded inputs, norms, sums and
-    the loss stay fp32. "tf32" rounds them inside a GPU's matrix units, to 10 bits.
+    "bf16" is torch's autocast: matrix products and attention take rounded inputs, norms, sums and the loss stay fp32.
+    "tf32" rounds them inside a GPU's matrix units, to 10 bits.
     """
     kind = torch.device(device).type
     if precision != "bf16":

@@ -35,14 +35,13 @@ def replayed(denoise: Denoise, device: torch.device | str) -> Denoise:
 class Replay:
     """A function of tensors that a GPU repeats without Python in between.
 
-    A small network asks for hundreds of short kernels, and a GPU that is told of each in turn
-    waits for Python most of the time. Inputs of a new shape are worked on as written the first
-    time, which readies libraries and optimiser; the second time is captured, and that and every
-    later one is replayed. Without CUDA each call runs as written.
+    A small network asks for hundreds of short kernels, and a GPU that is told of each in turn waits for Python most
+    of the time. Inputs of a new shape are worked on as written the first time, which readies libraries and optimiser;
+    the second time is captured, and that and every later one is replayed. Without CUDA each call runs as written.
 
-    The work must not look at numbers of the device, and may depend on nothing that changes but
-    its inputs, `generators` and tensors that are changed in place. Hooks of modules do not run
-    when it is played; `as_written` brings them back.
+    The work must not look at numbers of the device, and may depend on nothing that changes but its inputs,
+    `generators` and tensors that are changed in place. Hooks of modules do not run when it is played; `as_written`
+    brings them back.
 
     Parameters
     ----------

@@ -1,7 +1,7 @@
 """Forms and seeds of one recipe trained side by side, as one network with a row for each member.
 
-Each member keeps its own weights, noise and gradient, and comes out as it would alone, to the
-rounding of the products; the device is asked for one large step in place of many small ones.
+Each member keeps its own weights, noise and gradient, and comes out as it would alone, to the rounding of the
+products; the device is asked for one large step in place of many small ones.
 """
 
 from __future__ import annotations
@@ -68,8 +68,8 @@ def train_together(recipe: Recipe, members: Sequence[Member], batch: Batch,
                    device: torch.device | str = "cpu") -> Iterator[Together]:
     """As `train` for each member, in one loop; `recipe.form` and its name do not count.
 
-    Members of equal seed start from equal weights and see equal noise, as they do alone. A loss
-    that is not finite is left to the caller: the others are none the worse for it.
+    Members of equal seed start from equal weights and see equal noise, as they do alone. A loss that is not finite is
+    left to the caller: the others are none the worse for it.
 
     Raises ValueError for no members, or a recipe that `can_train_together` refuses.
     """
@@ -161,7 +161,7 @@ class _Member:
 def _curves(predictor: Predictor) -> Tensor:
     """(5, T) the values of a form's curves at every t, in the order of `Parameterisation`."""
     form, a, s = predictor.form, predictor.a, predictor.s
-    curves = (form.c_skip, form.c_out, form.c_in, form.target_x0, form.target_eps)
+    curves = (form.c_skip, form.c_out, form.target_x0, form.target_eps, form.c_in)
     return torch.stack([curve(a, s) for curve in curves])
 
 

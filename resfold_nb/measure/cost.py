@@ -22,8 +22,8 @@ class Cost:
 
     Attributes
     ----------
-    teraflop : 10^12 floating-point operations of the matrix products of the whole run, forward
-        and backward; a multiplication and an addition count as two.
+    teraflop : 10^12 floating-point operations of the matrix products of the whole run, forward and backward; a
+        multiplication and an addition count as two.
     megabytes : 10^6 bytes of the tensors alive at once in one training step, at the most.
     """
 

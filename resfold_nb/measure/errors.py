@@ -56,8 +56,8 @@ def error_by_timestep(predictor: Predictor, batch: Batch, *, draws: int = 4,
     timesteps : which; all T by default.
     rotate : turn each draw by a random rotation, the same at every t.
     centroids : compare the residues' centroids, where the points are atoms.
-    told : what the network is told of t, (B n,) -> (B n,); the truth by default. The form's
-        coefficients keep the true t.
+    told : what the network is told of t, (B n,) -> (B n,); the truth by default. The form's coefficients keep the
+        true t.
     """
     predictor.eval()
     batch = batch.to(predictor.a.device, predictor.a.dtype)
@@ -128,8 +128,8 @@ def sample(predictor: Predictor, batch: Batch, *, copies: int = 4, sampler: str 
            x0_clamp: float | None = None, signal: bool = False) -> Samples:
     """Structures sampled from pure noise at t = T - 1, `copies` of each protein in turn.
 
-    Noise comes from `seed` on the CPU: the same for every model and device. `signal` starts from
-    a x0 + s eps instead, as training has it at t = T - 1.
+    Noise comes from `seed` on the CPU: the same for every model and device. `signal` starts from a x0 + s eps
+    instead, as training has it at t = T - 1.
     """
     predictor.eval()
     batch = batch.to(predictor.a.device, predictor.a.dtype)
@@ -158,9 +158,9 @@ def sample_errors(points: Tensor, batch: Batch, *, centroids: bool = False
 def baselines(schedule: Schedule, sd: float, scale: float = 1.0) -> dict[str, np.ndarray]:
     """Expected RMSE by timestep of three predictors that learn nothing, (T,) each, in Å.
 
-    For data of standard deviation `sd` an axis in the units of x_t and `scale` Å a unit:
-    "predict zero" sqrt(3) sd; "copy x_t" sqrt(3 ((1-a)^2 sd^2 + s^2)); and the best multiple of
-    x_t, k = a sd^2 / (a^2 sd^2 + s^2), whose error is sqrt(3) s sd / sqrt(a^2 sd^2 + s^2).
+    For data of standard deviation `sd` an axis in the units of x_t and `scale` Å a unit: "predict zero" sqrt(3) sd;
+    "copy x_t" sqrt(3 ((1-a)^2 sd^2 + s^2)); and the best multiple of x_t, k = a sd^2 / (a^2 sd^2 + s^2), whose error
+    is sqrt(3) s sd / sqrt(a^2 sd^2 + s^2).
     """
     a, s = schedule.a.numpy(), schedule.s.numpy()
     per_axis = {

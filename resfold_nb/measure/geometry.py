@@ -24,8 +24,7 @@ def backbone_geometry(atoms: np.ndarray, linked: np.ndarray | None = None
     Parameters
     ----------
     atoms : N, CA, C, O of each residue in turn.
-    linked : (L - 1,) bool, True where residue i + 1 follows residue i in the chain; all by
-        default.
+    linked : (L - 1,) bool, True where residue i + 1 follows residue i in the chain; all by default.
 
     Returns
     -------

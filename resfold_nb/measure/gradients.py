@@ -39,9 +39,9 @@ def gradient_by_timestep(predictor: Predictor, batch: Batch, *, draws: int = 4,
                          seed: int = 7) -> GradientByTimestep:
     """Gradient of the x0-space squared error at each timestep, by autograd in the real network.
 
-    The loss of one point is |x0_pred - x0|^2, summed over axes. For dL/dF it is summed over points
-    too; for the weights it is averaged over points and draws, which is three times the training
-    loss, a mean over axes as well. The batch holds no padding.
+    The loss of one point is |x0_pred - x0|^2, summed over axes. For dL/dF it is summed over points too; for the
+    weights it is averaged over points and draws, which is three times the training loss, a mean over axes as well.
+    The batch holds no padding.
     """
     predictor.eval()
     batch = batch.to(predictor.a.device, predictor.a.dtype)

@@ -26,10 +26,10 @@ class Interval(NamedTuple):
 def bootstrap(groups: Sequence[np.ndarray], seed: int = 0) -> Interval:
     """Mean over groups of each group's mean, and the bootstrap's percentile interval.
 
-    Groups are proteins, each an array (seeds,). Proteins are drawn with replacement, then seeds
-    within each. The 95 % are nominal: with few seeds the interval is too narrow (two seeds give
-    their range, which holds their median in half of all cases), and with one protein it speaks
-    of that protein alone. (Efron & Tibshirani 1993, chapter 13; Davison & Hinkley 1997, section 3.8.)
+    Groups are proteins, each an array (seeds,). Proteins are drawn with replacement, then seeds within each. The 95 %
+    are nominal: with few seeds the interval is too narrow (two seeds give their range, which holds their median in
+    half of all cases), and with one protein it speaks of that protein alone. (Efron & Tibshirani 1993, chapter 13;
+    Davison & Hinkley 1997, section 3.8.)
 
     Raises ValueError when a group is empty or there is none.
     """

@@ -43,8 +43,8 @@ class _LiveBytes(TorchDispatchMode):
 def peak_memory(work: Callable[[], object]) -> int:
     """Bytes of the tensors that `work` made and that were alive at once, at the most.
 
-    Counts what operations return, on any device, not what was there before nor what a kernel uses
-    inside; repeatable, unlike a process's memory. Slower than plain running.
+    Counts what operations return, on any device, not what was there before nor what a kernel uses inside; repeatable,
+    unlike a process's memory. Slower than plain running.
     """
     with _LiveBytes() as count:
         work()

@@ -22,8 +22,8 @@ def probe_tokens(predictor: Predictor, batch: Batch, *, timesteps: Sequence[int]
                  ) -> dict[str, np.ndarray]:
     """R^2 of linear probes for each residue's clean points, by timestep.
 
-    One probe a timestep, fitted on half of the noise draws and scored on the other half, with the
-    total variance taken about zero: a probe that knows nothing scores 0.
+    One probe a timestep, fitted on half of the noise draws and scored on the other half, with the total variance
+    taken about zero: a probe that knows nothing scores 0.
 
     Parameters
     ----------
@@ -33,8 +33,8 @@ def probe_tokens(predictor: Predictor, batch: Batch, *, timesteps: Sequence[int]
 
     Returns
     -------
-    "trunk tokens" and "x_t": (timesteps,) each, what the probe reads from the trunk's tokens, and
-    from the residue's own noisy points.
+    "trunk tokens" and "x_t": (timesteps,) each, what the probe reads from the trunk's tokens, and from the residue's
+    own noisy points.
     """
     predictor.eval()
     batch = batch.to(predictor.a.device, predictor.a.dtype)
@@ -73,9 +73,9 @@ def _score(inputs: Tensor, truth: Tensor, half: Tensor) -> float:
 def read_timestep(x_t: Tensor, clean: float, timesteps: int = 50) -> Tensor:
     """The timestep (B,) of noisy centroid chains (B, L, 3), read from x_t alone.
 
-    Neighbours along the chain are close in the clean protein and far apart in noise: with clean
-    mean squared neighbour distance `clean`, that of x_t is alpha_bar clean + (1 - alpha_bar) 6 on
-    average, which the linear schedule alpha_bar = 1 - t / T turns into t. Not rounded or bounded.
+    Neighbours along the chain are close in the clean protein and far apart in noise: with clean mean squared
+    neighbour distance `clean`, that of x_t is alpha_bar clean + (1 - alpha_bar) 6 on average, which the linear
+    schedule alpha_bar = 1 - t / T turns into t. Not rounded or bounded.
     """
     found = x_t.diff(dim=1).square().sum(-1).mean(1)
     return timesteps * (found - clean) / (6 - clean)

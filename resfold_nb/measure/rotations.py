@@ -1,11 +1,10 @@
 """What the best possible model knows of a protein that comes in any orientation.
 
-With x_t = a R x0 + s eps and R uniform over all rotations, the posterior of R is a matrix Fisher
-distribution, p(R | x_t) ~ exp(tr(M^T R)) with M = (a / s^2) x_t^T x0, and the best prediction of
-R x0 is E[R | x_t] x0. With M = U diag(m) V^T (U, V rotations), E[R] = U diag(d) V^T. As a unit
-quaternion q, tr(diag(m) R) = sum_i b_i q_i^2; q_0^2 + q_1^2 = u is uniform in 0 ... 1 on the
-sphere, and what is left is an integral over u of two Bessel functions
-(Lee 2018, arXiv 1710.03746, gives the distribution; the quaternion's way is Prentice 1986).
+With x_t = a R x0 + s eps and R uniform over all rotations, the posterior of R is a matrix Fisher distribution, p(R |
+x_t) ~ exp(tr(M^T R)) with M = (a / s^2) x_t^T x0, and the best prediction of R x0 is E[R | x_t] x0. With M = U
+diag(m) V^T (U, V rotations), E[R] = U diag(d) V^T. As a unit quaternion q, tr(diag(m) R) = sum_i b_i q_i^2; q_0^2 +
+q_1^2 = u is uniform in 0 ... 1 on the sphere, and what is left is an integral over u of two Bessel functions (Lee
+2018, arXiv 1710.03746, gives the distribution; the quaternion's way is Prentice 1986).
 """
 
 from __future__ import annotations
@@ -61,8 +60,8 @@ def rotation_floor(x0: Tensor, schedule: Schedule, scale: float = 1.0, draws: in
                    seed: int = 0) -> np.ndarray:
     """(T,) RMSE in Å, root mean square over draws, that no model can beat when x0 may be turned.
 
-    `x0` (L, 3) is centred, in the units of x_t, `scale` Å each. By symmetry the orientation that
-    is drawn does not matter, so the noise alone is simulated; 0 at t = 0.
+    `x0` (L, 3) is centred, in the units of x_t, `scale` Å each. By symmetry the orientation that is drawn does not
+    matter, so the noise alone is simulated; 0 at t = 0.
     """
     generator = torch.Generator().manual_seed(seed)
     x0 = x0.detach().cpu().double()

@@ -85,8 +85,8 @@ def train_and_measure(recipe: Recipe, batch: Batch, seed: int = 0, *, device: to
         progress: Progress | None = None) -> Run:
     """Train a recipe on a batch and measure at `marks` (`marks_for(recipe.steps)` by default).
 
-    Interrupting it (KeyboardInterrupt) leaves nothing behind; the time of the measurements is not
-    part of `train_seconds`.
+    Interrupting it (KeyboardInterrupt) leaves nothing behind; the time of the measurements is not part of
+    `train_seconds`.
     """
     wanted = set(marks_for(recipe.steps) if marks is None else marks) | {recipe.steps}
     states = train(recipe, batch, seed, device)

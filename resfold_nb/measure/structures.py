@@ -31,8 +31,8 @@ class StructureScores:
     Attributes
     ----------
     rmsd, mirror_rmsd : Å after superposition without reflection, to truth and mirror image.
-    lddt : 0 to 1, local differences of pair distances; needs no superposition, so a mirror image
-        scores as the structure itself.
+    lddt : 0 to 1, local differences of pair distances; needs no superposition, so a mirror image scores as the
+        structure itself.
     tm_score : 0 to 1, as in `tm_score`; NaN for a chain that is too short for it.
     contact_precision : 0 to 1, as in `contact_precision`; NaN without predicted contacts.
     """
@@ -47,8 +47,8 @@ class StructureScores:
 def score(predicted: np.ndarray, truth: np.ndarray, length: int | None = None) -> StructureScores:
     """Score points (L, 3) in Å against the true ones (L, 3), residue by residue.
 
-    `length` normalises the TM-score where only part of a chain was predicted: the whole chain's.
-    lDDT is biotite's, radius 15 Å, all pairs of residues. Raises ValueError where shapes differ.
+    `length` normalises the TM-score where only part of a chain was predicted: the whole chain's. lDDT is biotite's,
+    radius 15 Å, all pairs of residues. Raises ValueError where shapes differ.
     """
     from biotite.structure import lddt
 
@@ -76,9 +76,9 @@ def contact_precision(predicted: np.ndarray, truth: np.ndarray, *, cutoff: float
                       separation: int = SEPARATION) -> float:
     """Share of the predicted contacts that are contacts of the truth.
 
-    A contact is a pair of residues with |i - j| >= `separation` closer than `cutoff` Å; *all*
-    predicted ones count, not the best so many. NaN where none is predicted: there is nothing to be
-    right about. i counts the residues that are present. Points are (L, 3).
+    A contact is a pair of residues with |i - j| >= `separation` closer than `cutoff` Å; *all* predicted ones count,
+    not the best so many. NaN where none is predicted: there is nothing to be right about. i counts the residues that
+    are present. Points are (L, 3).
     """
     wanted = np.tri(len(truth), k=-separation, dtype=bool)
     near = [wanted & (_distances(p) < cutoff) for p in (predicted, truth)]
@@ -101,13 +101,12 @@ def tm_superposition(predicted: np.ndarray, truth: np.ndarray, length: int | Non
                      ) -> Superposition:
     """The superposition of highest TM-score that a search finds, and that score.
 
-    TM = (1 / length) sum_i q_i, q_i = 1 / (1 + (d_i / d0)^2), d0 = 1.24 (length - 15)^(1/3) - 1.8,
-    `length` that of the target, d in Å (Zhang & Skolnick 2004, doi:10.1002/prot.20264). Residue i
-    is residue i: no alignment is sought. As in their program the search starts with fits of the
-    whole chain and of its pieces. q is convex in d^2, with slope -(q / d0)^2, so a least squares
-    fit with weights q^2 cannot lower the score; each start is fitted so for each of `WIDTHS`, which
-    first let residues count that are further away. What is found may be a local optimum: the score
-    is a lower bound. Raises ValueError for a `length` below `SHORTEST_TM`.
+    TM = (1 / length) sum_i q_i, q_i = 1 / (1 + (d_i / d0)^2), d0 = 1.24 (length - 15)^(1/3) - 1.8, `length` that of
+    the target, d in Å (Zhang & Skolnick 2004, doi:10.1002/prot.20264). Residue i is residue i: no alignment is
+    sought. As in their program the search starts with fits of the whole chain and of its pieces. q is convex in d^2,
+    with slope -(q / d0)^2, so a least squares fit with weights q^2 cannot lower the score; each start is fitted so
+    for each of `WIDTHS`, which first let residues count that are further away. What is found may be a local optimum:
+    the score is a lower bound. Raises ValueError for a `length` below `SHORTEST_TM`.
     """
     length = len(truth) if length is None else length
     if length < SHORTEST_TM:
@@ -196,8 +195,8 @@ def mean_distances(chains: Sequence[np.ndarray]) -> np.ndarray:
 def mean_structure(length: int, chains: Sequence[np.ndarray]) -> np.ndarray:
     """(L, 3) Å: points whose distances are near the `mean_distances` of training chains.
 
-    Distances do not know a mirror image, so of the two the one is taken whose `handedness` has the
-    sign of the chains' mean. Raises ValueError for a `length` beyond the longest chain.
+    Distances do not know a mirror image, so of the two the one is taken whose `handedness` has the sign of the
+    chains' mean. Raises ValueError for a `length` beyond the longest chain.
     """
     return embed(mean_distances(chains), length, float(np.mean([handedness(x) for x in chains])))
 
@@ -205,10 +204,9 @@ def mean_structure(length: int, chains: Sequence[np.ndarray]) -> np.ndarray:
 def embed(by_separation: np.ndarray, length: int, hand: float) -> np.ndarray:
     """(L, 3) Å: points whose distances are near those given by |i - j|.
 
-    Classical multidimensional scaling (Torgerson 1952): with B = -J D^2 J / 2, J centring, the
-    points are the three leading eigenvectors times the roots of their eigenvalues. Of the two
-    mirror images the one is taken whose `handedness` has the sign of `hand`. Raises ValueError for
-    a `length` beyond the distances known.
+    Classical multidimensional scaling (Torgerson 1952): with B = -J D^2 J / 2, J centring, the points are the three
+    leading eigenvectors times the roots of their eigenvalues. Of the two mirror images the one is taken whose
+    `handedness` has the sign of `hand`. Raises ValueError for a `length` beyond the distances known.
     """
     if length > len(by_separation):
         raise ValueError(f"the longest training chain has {len(by_separation)} residues, "
@@ -241,8 +239,8 @@ class Copied:
 def nearest_chain(sequence: str, training: Sequence[Structure]) -> Copied:
     """Copy the points of the training chain of highest alignment score, the target's own apart.
 
-    Global alignment with free ends (BLOSUM62, gaps -10 and -1) by biotite. A chain of the same
-    sequence is passed over. Raises ValueError where no other chain is left.
+    Global alignment with free ends (BLOSUM62, gaps -10 and -1) by biotite. A chain of the same sequence is passed
+    over. Raises ValueError where no other chain is left.
     """
     known = [structure for structure in training if structure.sequence != sequence]
     if not known:

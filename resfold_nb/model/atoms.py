@@ -1,8 +1,7 @@
 """Atoms to tokens and back, in the style that the report calls AF3: local attention, skip states.
 
-The published AlphaFold 3 differs: all heavy atoms, 14 and more a residue; attention in windows of
-32 queries and 128 keys across residues with a pair representation; EDM's coefficients. Notebook
-12 lists the differences.
+The published AlphaFold 3 differs: all heavy atoms, 14 and more a residue; attention in windows of 32 queries and 128
+keys across residues with a pair representation; EDM's coefficients. Notebook 12 lists the differences.
 """
 
 from __future__ import annotations
@@ -24,23 +23,16 @@ REACHES = ("none", "residue", "window")
 
 @dataclass(frozen=True)
 class AtomSize:
-    """Four atoms a residue, and what is done with them before and after the token network.
+    """Four atoms a residue, and what is done with them before and after the token network."""
 
-    Attributes
-    ----------
-    blocks : in encoder and decoder each. 0: the twelve coordinates of a residue enter its token
-        by one linear layer and leave it by another; there is no atom network at all.
-    width, heads : of an atom's state.
-    reach : what an atom's attention sees: "residue", the four atoms of its own; "window", 128
-        atoms around it in the sequence; "none", no attention, a feed-forward layer alone.
-    skips : hand the encoder's states to the decoder, last block first.
-    """
-
+    # in encoder and decoder each; 0: the twelve coordinates of a residue enter its token by one linear layer and
+    # leave it by another, and there is no atom network at all
     blocks: int = 1
-    width: int = 32
+    width: int = 32  # of an atom's state
     heads: int = 2
+    # "residue": an atom attends to the four of its own; "window": to 128 around it in the sequence; "none": to none
     reach: str = "residue"
-    skips: bool = True
+    skips: bool = True  # hand the encoder's states to the decoder, last block first
 
     def __post_init__(self) -> None:
         """Refuse what cannot be built; ValueError says why."""
@@ -86,9 +78,8 @@ class AtomBlock(nn.Module):
             self.attention_norm = nn.LayerNorm(size.width)
             self.attention = kind(size.width, size.heads)
         self.feed_forward_norm = nn.LayerNorm(size.width)
-        self.feed_forward = nn.Sequential(
-            nn.Linear(size.width, 4 * size.width), nn.ReLU(), nn.Linear(4 * size.width, size.width)
-        )
+        layers = nn.Linear(size.width, 4 * size.width), nn.ReLU(), nn.Linear(4 * size.width, size.width)
+        self.feed_forward = nn.Sequential(*layers)
 
     def forward(self, atoms: Tensor, mask: Tensor | None) -> Tensor:
         """Atoms (B, L, 4, width), mask (B, L) of residues -> (B, L, 4, width)."""
@@ -97,10 +88,10 @@ class AtomBlock(nn.Module):
         return atoms + self.feed_forward(self.feed_forward_norm(atoms))
 
     def _mix(self, atoms: Tensor, mask: Tensor | None) -> Tensor:
-        if self.reach == "residue":
+        if self.reach == "residue":                                           # (B L, 4, width)
             return self.attention(atoms.flatten(0, 1)).unflatten(0, atoms.shape[:2])
         real = None if mask is None else mask.repeat_interleave(ATOMS, 1)
-        return self.attention(atoms.flatten(1, 2), real).unflatten(1, (-1, ATOMS))
+        return self.attention(atoms.flatten(1, 2), real).unflatten(1, (-1, ATOMS))  # over (B, 4 L, width)
 
 
 class AtomEncoder(nn.Module):
@@ -117,7 +108,7 @@ class AtomEncoder(nn.Module):
     def forward(self, x: Tensor, trunk_tokens: Tensor, mask: Tensor | None
                 ) -> tuple[Tensor, list[Tensor]]:
         """Atoms (B, 4 L, 3), tokens (B, L, w) -> tokens (B, L, w), a skip state for each block."""
-        atoms = self.points(x.unflatten(1, (-1, ATOMS))) + self.name
+        atoms = self.points(x.unflatten(1, (-1, ATOMS))) + self.name          # (B, L, 4, width)
         atoms = atoms + self.from_token(trunk_tokens).unsqueeze(2)
         skips = []
         for block in self.blocks:
@@ -127,10 +118,7 @@ class AtomEncoder(nn.Module):
 
 
 class AtomDecoder(nn.Module):
-    """Tokens to atoms, with the encoder's states added in reverse order if there are skips.
-
-    The atoms of a residue start from one token, so only name and skip states tell them apart.
-    """
+    """Tokens to atoms, told apart by their name and, if there are skips, the encoder's states in reverse order."""
 
     def __init__(self, size: AtomSize, token_width: int) -> None:
         super().__init__()

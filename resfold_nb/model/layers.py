@@ -30,10 +30,7 @@ class Attention(nn.Module):
         return self.out(mixed.transpose(1, 2).flatten(-2))
 
     def weights(self, tokens: Tensor, mask: Tensor | None = None) -> Tensor:
-        """Who listens to whom, (B, heads, L, L): rows sum to 1, columns of masked tokens are 0.
-
-        `forward` mixes the values with these weights, fused, and never holds them.
-        """
+        """Who listens to whom, (B, heads, L, L): rows sum to 1. `forward` mixes with these, fused, and holds none."""
         q, k = (self.split(proj(tokens)) for proj in (self.query, self.key))
         scores = q @ k.transpose(-1, -2) / math.sqrt(q.shape[-1])
         if mask is not None:
@@ -84,9 +81,7 @@ class TrunkBlock(nn.Module):
         self.attention_norm = nn.LayerNorm(width)
         self.attention = Attention(width, heads)
         self.feed_forward_norm = nn.LayerNorm(width)
-        self.feed_forward = nn.Sequential(
-            nn.Linear(width, 4 * width), nn.ReLU(), nn.Linear(4 * width, width)
-        )
+        self.feed_forward = nn.Sequential(nn.Linear(width, 4 * width), nn.ReLU(), nn.Linear(4 * width, width))
 
     def forward(self, tokens: Tensor, mask: Tensor | None = None) -> Tensor:
         """Tokens (B, L, width) -> (B, L, width)."""

@@ -1,7 +1,7 @@
 """ResFold: a trunk that reads the sequence, a denoiser that reads the noisy points.
 
-The sizes and the layout follow the public project TinyFold, which the report describes. With the
-defaults of `NetworkSize.full` the network has 13.76 million parameters.
+The sizes and the layout follow the public project TinyFold, which the report describes. With the defaults of
+`NetworkSize.full` the network has 13.76 million parameters.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from resfold_nb.data import Batch
 from resfold_nb.diffusion import linear
 from resfold_nb.model.atoms import ATOMS, AtomDecoder, AtomEncoder, AtomSize
 from resfold_nb.model.layers import DenoiserBlock, TrunkBlock, sinusoidal
-from resfold_nb.model.time import make_time_embedding
+from resfold_nb.model.time import TIME_EMBEDDINGS
 
 RESIDUE_TYPES = 21
 MAX_CHAINS = 2
@@ -24,19 +24,12 @@ MAX_CHAINS = 2
 
 @dataclass(frozen=True)
 class NetworkSize:
-    """How large a network is: 0.2 million parameters by default.
+    """How large a network is."""
 
-    Attributes
-    ----------
-    width : channels of a token (c_token in the report).
-    trunk_layers, denoiser_blocks : depth of the two parts.
-    heads : of attention, in both.
-    """
-
-    width: int = 64
+    width: int = 64  # channels of a token, c_token in the report
     trunk_layers: int = 2
     denoiser_blocks: int = 2
-    heads: int = 4
+    heads: int = 4  # of attention, in both parts
 
     @classmethod
     def full(cls) -> NetworkSize:
@@ -57,17 +50,13 @@ class Features(NamedTuple):
         """The features of a batch. Asks once whether there is padding, so that no step has to."""
         mask = None if bool(batch.mask.all()) else batch.mask
         if int(batch.chain.max()) >= MAX_CHAINS:
-            raise ValueError(
-                f"the network embeds at most {MAX_CHAINS} chains; {batch.ids} has more: "
-                "choose two with read_structure(path, chain='A,B')"
-            )
+            raise ValueError(f"the network embeds at most {MAX_CHAINS} chains; {batch.ids} has more: "
+                             "choose two with read_structure(path, chain='A,B')")
         return cls(batch.residue, batch.chain, batch.position, mask)
 
     def repeat(self, copies: int) -> Features:
         """Each protein `copies` times in a row: (B, L) -> (B copies, L)."""
-        if copies == 1:
-            return self
-        return Features(*(x if x is None else x.repeat_interleave(copies, 0) for x in self))
+        return self if copies == 1 else Features(*(x if x is None else x.repeat_interleave(copies, 0) for x in self))
 
 
 class Trunk(nn.Module):
@@ -101,37 +90,24 @@ class Trunk(nn.Module):
 class Denoiser(nn.Module):
     """Tokens of the trunk plus embedded noisy points, conditioned on t, to the raw output F.
 
-    Parameters
-    ----------
-    log_snr : (T,) of the schedule, clamped; only the embedding of that name reads its values.
-    sees_points : whether the noisy points enter here.
-    zero_init_output : start the coordinate head at zero, so that F = 0 before training.
-    time_embedding : "table", "sinusoidal", "log_snr" or "none", as in `time_embedding`.
-    atoms : None for one centroid a residue, or how four atoms a residue are handled.
+    `log_snr` (T,) is the schedule's, clamped; the other options are those of `ResFold`.
     """
 
     def __init__(self, size: NetworkSize, log_snr: Tensor, sees_points: bool = True,
                  zero_init_output: bool = False, time_embedding: str = "table",
                  atoms: AtomSize | None = None) -> None:
         super().__init__()
-        self.per_residue = 1 if atoms is None else ATOMS
-        coordinates, has_atoms = 3 * self.per_residue, atoms is not None and atoms.blocks > 0
-        self.time = make_time_embedding(time_embedding, size.width, log_snr)
-        self.points = self.encoder = self.decoder = None
-        if has_atoms:
-            self.encoder = AtomEncoder(atoms, size.width)
-        elif sees_points:
-            self.points = nn.Linear(coordinates, size.width)
-        self.blocks = nn.ModuleList(DenoiserBlock(size.width, size.heads) for _ in range(size.denoiser_blocks))
-        self.norm = nn.LayerNorm(size.width)
-        if has_atoms:
-            self.decoder = AtomDecoder(atoms, size.width)
-        else:
-            self.head = nn.Linear(size.width, coordinates)
-        if zero_init_output:
-            head = self.decoder.head if has_atoms else self.head
-            nn.init.zeros_(head.weight)
-            nn.init.zeros_(head.bias)
+        width, self.per_residue = size.width, 1 if atoms is None else ATOMS
+        has_atoms = atoms is not None and atoms.blocks > 0
+        self.time = TIME_EMBEDDINGS[time_embedding](width, log_snr)
+        self.encoder = AtomEncoder(atoms, width) if has_atoms else None
+        self.points = nn.Linear(3 * self.per_residue, width) if sees_points and not has_atoms else None
+        self.blocks = nn.ModuleList(DenoiserBlock(width, size.heads) for _ in range(size.denoiser_blocks))
+        self.norm = nn.LayerNorm(width)
+        self.decoder = AtomDecoder(atoms, width) if has_atoms else None
+        self.head = None if has_atoms else nn.Linear(width, 3 * self.per_residue)
+        for weights in (self.head or self.decoder.head).parameters() if zero_init_output else ():
+            nn.init.zeros_(weights)
 
     def forward(self, x: Tensor, t: Tensor, trunk_tokens: Tensor, mask: Tensor | None) -> Tensor:
         """Points (B, N, 3), t (B,), tokens (B, L, width) -> raw output F (B, N, 3)."""
@@ -163,27 +139,22 @@ class ResFold(nn.Module):
     log_snr : (T,) of the schedule, clamped; the linear schedule's by default.
     trunk_sees_points : whether the noisy points are projected into the trunk; fix E says no.
     denoiser_sees_points : whether the denoiser does; blind to x_t when neither part does.
-    zero_init_output, time_embedding, atoms : as in `Denoiser`.
+    zero_init_output : start the coordinate head at zero, so that F = 0 before training.
+    time_embedding : key of `TIME_EMBEDDINGS`.
+    atoms : None for one centroid a residue, or how four atoms a residue are handled.
     """
 
     def __init__(self, size: NetworkSize, log_snr: Tensor | None = None, *, trunk_sees_points: bool = True,
                  denoiser_sees_points: bool = True, zero_init_output: bool = False,
                  time_embedding: str = "table", atoms: AtomSize | None = None) -> None:
         super().__init__()
+        self.trunk_sees_points = trunk_sees_points
         self.trunk = Trunk(size, trunk_sees_points, 1 if atoms is None else ATOMS)
         self.denoiser = Denoiser(size, linear().log_snr if log_snr is None else log_snr,
                                  denoiser_sees_points, zero_init_output, time_embedding, atoms)
 
-    @property
-    def trunk_sees_points(self) -> bool:
-        """Whether the trunk's tokens differ at each noise level; fix E says no."""
-        return self.trunk.points is not None
-
     def trunk_tokens(self, features: Features) -> Tensor:
-        """Tokens (B, L, width) of a sequence-only trunk, to be computed once and reused.
-
-        Raises ValueError when the trunk reads the noisy points.
-        """
+        """Tokens (B, L, width) of a sequence-only trunk, to be computed once and reused; else ValueError."""
         if self.trunk_sees_points:
             raise ValueError("this trunk reads the noisy points, so its tokens cannot be reused")
         return self.trunk(features, None)
@@ -194,8 +165,8 @@ class ResFold(nn.Module):
 
         Parameters
         ----------
-        x : (B n, N, 3), n noise levels of protein 1, then n of protein 2, ...; N = L points, or
-            4 L of a network with atoms.
+        x : (B n, N, 3), n noise levels of protein 1, then n of protein 2, ...; N = L points, or 4 L of a network with
+            atoms.
         t : (B n,) int64 timesteps.
         features : of the B proteins.
         trunk_tokens : (B, L, width), if they were computed before.

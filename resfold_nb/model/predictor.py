@@ -39,8 +39,7 @@ class Predictor(nn.Module):
             trunk_tokens: Tensor | None = None, told: Tensor | None = None) -> Tensor:
         """The network's output F (B n, N, 3); arguments as in `ResFold.forward`.
 
-        `told` is the timestep (B n,) that the network is given in place of t, which the
-        coefficients keep.
+        `told` is the timestep (B n,) that the network is given in place of t, which the coefficients keep.
         """
         a, s = self.amplitudes(t)
         return self.network(self.form.c_in(a, s) * x_t, t if told is None else told, features, trunk_tokens)
@@ -56,10 +55,7 @@ class Predictor(nn.Module):
         return None if self.network.trunk_sees_points else self.network.trunk_tokens(features)
 
     def denoiser_for(self, features: Features) -> Denoise:
-        """A function (x_t, t) -> x0_pred for the samplers; runs a sequence-only trunk once.
-
-        It takes a third tensor, too: what the network is told of t, as in `raw`.
-        """
+        """A function (x_t, t[, told]) -> x0_pred for the samplers; runs a sequence-only trunk once."""
         with torch.no_grad():
             tokens = self.trunk_tokens(features)
 

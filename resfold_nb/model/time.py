@@ -9,59 +9,26 @@ from torch import Tensor, nn
 
 from resfold_nb.model.layers import sinusoidal
 
-TIME_EMBEDDINGS = ("table", "sinusoidal", "log_snr", "none")
-
-
-def make_time_embedding(kind: str, width: int, log_snr: Tensor) -> nn.Module:
-    """A module (B,) timesteps -> (B, width) conditions.
-
-    Parameters
-    ----------
-    kind : "table", a learned vector for each t, as in the report's model; "sinusoidal", sines and
-        cosines of t through a small network (Ho et al. 2020; Peebles & Xie 2022); "log_snr",
-        random Fourier features of the clamped log-SNR; "none", zeros: t is withheld.
-    log_snr : (T,) of the schedule, clamped.
-
-    Raises ValueError for another kind.
-    """
-    if kind == "table":
-        return nn.Embedding(len(log_snr), width)
-    if kind == "sinusoidal":
-        return SinusoidalTime(width, len(log_snr))
-    if kind == "log_snr":
-        return FourierTime(width, log_snr)
-    if kind == "none":
-        return NoTime(width)
-    raise ValueError(f"time_embedding is {kind!r}; choose one of {', '.join(TIME_EMBEDDINGS)}")
-
 
 class SinusoidalTime(nn.Module):
-    """linear(silu(linear(sines and cosines of 1000 t / T))).
+    """linear(silu(linear(sines and cosines of 1000 t / T))), the range that the wavelengths were made for."""
 
-    The factor brings t to the range 0 ... 1000 for which the wavelengths were made.
-    """
-
-    def __init__(self, width: int, timesteps: int) -> None:
+    def __init__(self, width: int, log_snr: Tensor) -> None:
         super().__init__()
-        self.width, self.stretch = width, 1000 / timesteps
+        self.width, self.stretch = width, 1000 / len(log_snr)
         self.network = nn.Sequential(nn.Linear(width, width), nn.SiLU(), nn.Linear(width, width))
 
     def forward(self, t: Tensor) -> Tensor:
         """(B,) -> (B, width)."""
-        dtype = self.network[0].weight.dtype
-        return self.network(sinusoidal(t * self.stretch, self.width).to(dtype))
+        return self.network(sinusoidal(t * self.stretch, self.width).to(self.network[0].weight.dtype))
 
 
 class FourierTime(nn.Module):
     """linear(cos(2 pi (frequency c + phase))) of c = log-SNR / 4, with fixed random numbers.
 
-    c is ln(noise / signal) / 2 up to its sign, of the size that Karras et al. 2022 (table 1) feed
-    their networks; the features are those of Algorithm 22 of AlphaFold 3.
+    c is ln(noise / signal) / 2 up to its sign, of the size that Karras et al. 2022 (table 1) feed their networks; the
+    features are those of Algorithm 22 of AlphaFold 3.
     """
-
-    frequency: Tensor
-    phase: Tensor
-    level: Tensor
 
     def __init__(self, width: int, log_snr: Tensor) -> None:
         super().__init__()
@@ -72,17 +39,28 @@ class FourierTime(nn.Module):
 
     def forward(self, t: Tensor) -> Tensor:
         """(B,) -> (B, width)."""
-        angle = self.level[t].unsqueeze(-1) * self.frequency + self.phase
+        angle = self.level[t].unsqueeze(-1) * self.frequency + self.phase    # (B, width)
         return self.project(torch.cos(2 * math.pi * angle))
 
 
 class NoTime(nn.Module):
     """The same zeros at every t."""
 
-    def __init__(self, width: int) -> None:
+    def __init__(self, width: int, log_snr: Tensor) -> None:
         super().__init__()
         self.register_buffer("zeros", torch.zeros(1, width), persistent=False)
 
     def forward(self, t: Tensor) -> Tensor:
         """(B,) -> (B, width) zeros."""
         return self.zeros.expand(len(t), -1)
+
+
+TIME_EMBEDDINGS = {
+    "table": lambda width, log_snr: nn.Embedding(len(log_snr), width),
+    "sinusoidal": SinusoidalTime, "log_snr": FourierTime, "none": NoTime,
+}
+"""(width, clamped log-SNR (T,)) -> a module (B,) timesteps -> (B, width) conditions.
+
+"table" is a learned vector for each t, as in the report's model; "sinusoidal", sines and cosines of t through a small
+network (Ho et al. 2020; Peebles & Xie 2022); "log_snr", random Fourier features of it; "none": t is withheld.
+"""

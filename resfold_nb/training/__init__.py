@@ -1,7 +1,7 @@
 """Recipes, the training loop, losses and rollouts."""
 
-from resfold_nb.training.loop import Engine, State, build, draw, learning_rate, train
-from resfold_nb.training.losses import Draw, mean_squared_error, pair_distance_error, training_loss
+from resfold_nb.training.loop import Engine, State, build, learning_rate, train
+from resfold_nb.training.losses import Draw, draw, mean_squared_error, pair_distance_error, training_loss
 from resfold_nb.training.recipe import Curriculum, Recipe, Rollout
 from resfold_nb.training.recipes import as_published, named_recipe, starved, well_fed
 from resfold_nb.training.rollout import roll_out

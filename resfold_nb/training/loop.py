@@ -21,15 +21,11 @@ from resfold_nb.training.rollout import rollout_loss
 
 @dataclass(frozen=True)
 class State:
-    """A run after `step` optimiser steps, 0 (the network as initialised) to `recipe.steps`.
-
-    `loss` is a detached scalar on the device, NaN at step 0; reading it waits for a GPU. `predictor` is trained
-    in place: a later state holds the same object. Do not move it elsewhere while it is trained, copy it.
-    """
+    """A run after `step` optimiser steps, 0 (the network as initialised) to `recipe.steps`."""
 
     step: int
-    loss: Tensor
-    predictor: Predictor
+    loss: Tensor  # detached, on the device, NaN at step 0; reading it waits for a GPU
+    predictor: Predictor  # trained in place: copy it, do not move it while it is trained
 
 
 class Engine:
@@ -107,8 +103,7 @@ def plan(recipe: Recipe, parts: int, seed: int) -> Iterator[tuple[int, int]]:
     dice, order = random.Random(seed), []
     for step in range(1, recipe.steps + 1):
         order = order or (dice.sample(range(parts), parts) if parts > 1 else [0])
-        rolls = recipe.rollout is not None and recipe.rollout.falls_on(step)
-        yield order.pop(), recipe.rollout.length(dice) if rolls else 0
+        yield order.pop(), recipe.rollout.length_at(step, dice) if recipe.rollout else 0
 
 
 def learning_rate(recipe: Recipe, step: int) -> float:

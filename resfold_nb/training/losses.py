@@ -64,14 +64,11 @@ def mean_squared_error(x: Tensor, y: Tensor, mask: Tensor | None = None) -> Tens
 
 def pair_distance_error(x: Tensor, y: Tensor, mask: Tensor | None = None) -> Tensor:
     """Mean over pairs i < j of (|x_i - x_j| - |y_i - y_j|)^2."""
-    i, j = torch.triu_indices(x.shape[1], x.shape[1], 1, device=x.device)
-    squared = (_distances(x, i, j) - _distances(y, i, j)).square()
+    i, j = torch.triu_indices(x.shape[1], x.shape[1], 1, device=x.device)    # (L (L - 1) / 2,) each
+    # the small constant keeps the square root's gradient finite where two points coincide
+    d_x, d_y = (((z[:, i] - z[:, j]).square().sum(-1) + 1e-12).sqrt() for z in (x, y))
+    squared = (d_x - d_y).square()
     if mask is None:
         return squared.mean()
     weights = (mask[:, i] & mask[:, j]).to(x.dtype)
     return (squared * weights).sum() / weights.sum()
-
-
-def _distances(x: Tensor, i: Tensor, j: Tensor) -> Tensor:
-    # The small constant keeps the square root's gradient finite where two points coincide.
-    return ((x[:, i] - x[:, j]).square().sum(-1) + 1e-12).sqrt()

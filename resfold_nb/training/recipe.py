@@ -15,35 +15,25 @@ from resfold_nb.model import TIME_EMBEDDINGS, AtomSize, NetworkSize
 
 PRECISIONS = ("fp32", "tf32", "bf16")
 
-ADDED = ("rollout", "curriculum", "rotate", "denoiser_sees_points", "time_embedding", "atoms",
-         "scale", "proteins_per_step", "precision")
-"""Fields younger than the first recorded studies: they count in the hash when they are used."""
-
 NETWORK = ("trunk_sees_points", "denoiser_sees_points", "zero_init_output", "time_embedding", "atoms")
 """Fields that are options of `ResFold`."""
 
+# What the first recorded studies fixed for every hash: fields younger than they are, which count when they are
+# used; fields that stood in `size`; fields that had another name.
+ADDED = ("rollout", "curriculum", "rotate", "denoiser_sees_points", "time_embedding", "atoms", "scale",
+         "proteins_per_step", "precision")
 HASHED_IN_SIZE, HASHED_AS = (*NETWORK, "timesteps"), {"cosine_decay": "decay", "proteins_per_step": "proteins"}
-"""Where fields stood, and what they were called, when the first studies were recorded: hashes keep to it."""
 
 
 @dataclass(frozen=True)
 class Rollout:
-    """When a step is a rollout (fix D), how long it is and how far its gradient reaches.
+    """When a step is a rollout (fix D), how long it is and how far its gradient reaches."""
 
-    Attributes
-    ----------
-    calls : K, network calls; the last of them is where the error is taken.
-    random : draw K uniformly from 1 ... `calls` at each rollout.
-    share : of the steps that are rollouts, spread evenly; 1 leaves no ordinary step.
-    through : gradient through the whole trajectory; else through the last call alone.
-    checkpoint : keep no activations of a call but compute them again in the backward pass.
-    """
-
-    calls: int = 5
-    random: bool = False
-    share: float = 0.5
-    through: bool = True
-    checkpoint: bool = False
+    calls: int = 5  # K, network calls; the last of them is where the error is taken
+    random: bool = False  # draw K uniformly from 1 ... `calls` at each rollout
+    share: float = 0.5  # of the steps that are rollouts, spread evenly; 1 leaves no ordinary step
+    through: bool = True  # gradient through the whole trajectory; else through the last call alone
+    checkpoint: bool = False  # keep no activations of a call but compute them again in the backward pass
 
     def __post_init__(self) -> None:
         """Refuse what cannot be run; ValueError says why."""
@@ -52,12 +42,10 @@ class Rollout:
         if not 0 < self.share <= 1:
             raise ValueError(f"a rollout's share lies above 0 and at most at 1: {self.share}")
 
-    def falls_on(self, step: int) -> bool:
-        """Whether step 1, 2, ... is a rollout."""
-        return int(step * self.share) > int((step - 1) * self.share)
-
-    def length(self, dice: random.Random) -> int:
-        """K of one rollout."""
+    def length_at(self, step: int, dice: random.Random) -> int:
+        """K of step 1, 2, ..., 0 where it is no rollout."""
+        if int(step * self.share) == int((step - 1) * self.share):
+            return 0
         return dice.randint(1, self.calls) if self.random else self.calls
 
     @property
@@ -68,16 +56,10 @@ class Rollout:
 
 @dataclass(frozen=True)
 class Curriculum:
-    """How the range of timesteps grows from little noise upwards.
+    """How the range of timesteps grows from little noise upwards."""
 
-    Attributes
-    ----------
-    kind : "linear", or "cosine" for a half cosine, slow at both ends.
-    share : of the run's steps over which the range grows, above 0 and at most 1.
-    """
-
-    kind: str = "linear"
-    share: float = 0.5
+    kind: str = "linear"  # or "cosine" for a half cosine, slow at both ends
+    share: float = 0.5  # of the run's steps over which the range grows, above 0 and at most 1
 
     def __post_init__(self) -> None:
         """Refuse what cannot be run; ValueError says why."""
@@ -96,64 +78,41 @@ class Curriculum:
 
 @dataclass(frozen=True)
 class Recipe:
-    """Everything that decides a training run, but for the seed and the protein.
+    """Everything that decides a training run, but for the seed and the protein."""
 
-    Attributes
-    ----------
-    name : how figures and tables call it.
-    form : row of `resfold_nb.diffusion.FORMS`.
-    schedule, timesteps : "linear" or "cosine", and T, the number of noise levels.
-    size : of the network.
-    trunk_sees_points, denoiser_sees_points, zero_init_output, time_embedding, atoms : as in `ResFold`.
-    steps : optimiser steps.
-    noise_levels : (t, eps) pairs drawn for each protein in one step.
-    proteins_per_step : of a large set, how many a step trains on, those of similar length together; None for all.
-    learning_rate, weight_decay : of AdamW (betas 0.9, 0.999).
-    warmup : steps over which the learning rate rises linearly.
-    cosine_decay : let the learning rate fall to zero along a half cosine.
-    clip : largest norm of the gradient, or None.
-    loss_space : "x0", the squared error of x0_pred, or "F", that of the raw output.
-    superposed : superpose the truth on the prediction before taking the error.
-    pair_distance : weight of the squared error of all pair distances.
-    first_timestep : smallest t that is drawn, 0 (as the report) or more.
-    x0_clamp : clamp x0_pred to +- this value when sampling, or None.
-    rollout : fix D, or None.
-    curriculum : how the range of t grows, or None for the whole range from the start.
-    rotate : turn each draw of a protein by a random rotation, in training and in measuring.
-    scale : what coordinates are divided by: "own" (one protein by its own standard deviation,
-        many by that of the training set), "training set", or a number of Å.
-    precision : of the network's matrix products in training: "fp32", "tf32" (on a GPU alone; else
-        as fp32) or "bf16". Weights, loss, optimiser and measurements are fp32 always.
-    """
-
-    name: str
-    form: str = "residual"
-    schedule: str = "linear"
-    timesteps: int = 50
+    name: str  # how figures and tables call it
+    form: str = "residual"  # row of `resfold_nb.diffusion.FORMS`
+    schedule: str = "linear"  # or "cosine"
+    timesteps: int = 50  # T, the number of noise levels
+    # the network, as in `ResFold`
     size: NetworkSize = field(default_factory=NetworkSize)
     trunk_sees_points: bool = True
     denoiser_sees_points: bool = True
     zero_init_output: bool = False
     time_embedding: str = "table"
     atoms: AtomSize | None = None
+    # the optimiser, AdamW with betas 0.9, 0.999
     steps: int = 500
-    noise_levels: int = 16
-    proteins_per_step: int | None = None
     learning_rate: float = 1e-3
     weight_decay: float = 0.01
-    warmup: int = 0
-    cosine_decay: bool = True
-    clip: float | None = None
-    loss_space: str = "x0"
-    superposed: bool = False
-    pair_distance: float = 0.0
-    first_timestep: int = 0
-    x0_clamp: float | None = None
-    rollout: Rollout | None = None
-    curriculum: Curriculum | None = None
-    rotate: bool = False
-    scale: float | str = "own"
-    precision: str = "fp32"
+    warmup: int = 0  # steps over which the learning rate rises linearly
+    cosine_decay: bool = True  # let the learning rate fall to zero along a half cosine
+    clip: float | None = None  # largest norm of the gradient
+    # what a step draws
+    noise_levels: int = 16  # (t, eps) pairs for each protein
+    proteins_per_step: int | None = None  # out of a large set, those of similar length together; None for all
+    first_timestep: int = 0  # smallest t, 0 (as the report) or more
+    curriculum: Curriculum | None = None  # how the range of t grows; None for the whole range from the start
+    rollout: Rollout | None = None  # fix D
+    rotate: bool = False  # turn each draw of a protein by a random rotation, in measuring too
+    # coordinates and loss
+    scale: float | str = "own"  # divisor in Å, or "training set": the standard deviation there, or "own": for one
+    #                             protein its own standard deviation, for many that of the training set
+    loss_space: str = "x0"  # squared error of x0_pred, or "F", that of the raw output
+    superposed: bool = False  # superpose the truth on the prediction before taking the error
+    pair_distance: float = 0.0  # weight of the squared error of all pair distances
+    x0_clamp: float | None = None  # clamp x0_pred to +- this value when sampling
+    precision: str = "fp32"  # of matrix products in training, or "tf32" (on a GPU), "bf16"; all else is fp32
 
     def __post_init__(self) -> None:
         """Refuse recipes that cannot run; ValueError names the field, the value and the remedy."""
@@ -227,11 +186,7 @@ class Recipe:
 
     @property
     def hash(self) -> str:
-        """Twelve hex digits that name the recipe's results; the display name does not count.
-
-        Nor does a field of `ADDED` that has its default, so that results recorded before the
-        field existed keep their names.
-        """
+        """Twelve hex digits that name the recipe's results; the display name does not count."""
         defaults = {f.name: f.default for f in dataclasses.fields(self)}
         values = {HASHED_AS.get(k, k): v for k, v in self.as_dict().items()
                   if k != "name" and not (k in ADDED and v == defaults[k])}

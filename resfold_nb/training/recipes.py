@@ -1,7 +1,7 @@
 """The named recipes, in the sizes of the three profiles.
 
-Each names a form only by default: `named_recipe("starved", form="x0")` differs from the broken
-model in the form and in nothing else.
+Each names a form only by default: `named_recipe("starved", form="x0")` differs from the scaled residual in the form
+and in nothing else.
 """
 
 from __future__ import annotations
@@ -19,35 +19,30 @@ FROZEN_ON = "1HZ6_A"
 
 def well_fed(profile: str = "laptop") -> Recipe:
     """Small network, many noise levels a step, warm-up and clipping."""
-    steps = {"ci": 120, "laptop": 300, "gpu": 2000}[profile]
-    return Recipe("well fed", size=NetworkSize(64, 1, 2, 4), steps=steps, noise_levels=24,
-                  learning_rate=2e-3, warmup=20, clip=1.0)
+    return Recipe("well fed", size=NetworkSize(64, 1, 2, 4), steps={"ci": 120, "laptop": 300, "gpu": 2000}[profile],
+                  noise_levels=24, learning_rate=2e-3, warmup=20, clip=1.0)
 
 
 def starved(profile: str = "laptop") -> Recipe:
     """Deep network, one noise level a step, the report's 500 steps.
 
-    Chosen on `FROZEN_ON` for its contrast at t = 49 and its short run, among eight settings of
-    depth, width, steps and learning rate, with seeds 0 to 2 or seed 0 alone; those trials were
-    not kept. The learning rate is the same for every form and was tuned for none of them apart.
-    `study contrast` measures the recipe on other proteins.
+    Chosen on `FROZEN_ON` for its contrast at t = 49 and its short run, among eight settings of depth, width, steps
+    and learning rate, with seeds 0 to 2 or seed 0 alone; those trials were not kept. The learning rate is the same
+    for every form and was tuned for none of them apart. `study contrast` measures the recipe on other proteins.
     """
-    steps = {"ci": 150, "laptop": 500, "gpu": 500}[profile]
     size = NetworkSize.full() if profile == "gpu" else NetworkSize(64, 9, 7, 4)
-    return Recipe("starved", size=size, steps=steps, noise_levels=1,
-                  learning_rate=5e-4)
+    return Recipe("starved", size=size, steps=150 if profile == "ci" else 500, noise_levels=1, learning_rate=5e-4)
 
 
 def as_published(profile: str = "laptop") -> Recipe:
     """The public code's defaults; whole in profile gpu, scaled down on two cores.
 
-    Superposed error plus a tenth of the pair-distance error, AdamW at 1e-3 with cosine decay, no
-    warm-up, no clipping, x0 clamped to +-3 in sampling.
+    Superposed error plus a tenth of the pair-distance error, AdamW at 1e-3 with cosine decay, no warm-up, no
+    clipping, x0 clamped to +-3 in sampling.
     """
     whole = profile == "gpu"
-    size = NetworkSize.full() if whole else NetworkSize(64, 3, 2, 4)
-    steps = {"ci": 60, "laptop": 500, "gpu": 500}[profile]
-    return Recipe("as published", size=size, steps=steps, noise_levels=64 if whole else 16,
+    return Recipe("as published", size=NetworkSize.full() if whole else NetworkSize(64, 3, 2, 4),
+                  steps=60 if profile == "ci" else 500, noise_levels=64 if whole else 16,
                   superposed=True, pair_distance=0.1, x0_clamp=3.0)
 
 
@@ -72,40 +67,31 @@ def ten_chains(profile: str = "laptop") -> Recipe:
 def many_chains(profile: str = "laptop") -> Recipe:
     """For 1 to 100 chains with one set of weights: up to twelve a step, two noise levels of each.
 
-    The number of steps is the same for any number of chains, so that a chain out of 100 is seen a
-    hundredth as often as one alone: equal budgets, not equal shares.
+    The number of steps is the same for any number of chains: equal budgets, not equal shares.
     """
-    steps = {"ci": 60, "laptop": 600, "gpu": 20_000}[profile]
-    size = NetworkSize.full() if profile == "gpu" else NetworkSize(64, 2, 2, 4)
-    return Recipe("many chains", size=size, steps=steps, noise_levels=2, learning_rate=2e-3,
+    return Recipe("many chains", size=NetworkSize.full() if profile == "gpu" else NetworkSize(64, 2, 2, 4),
+                  steps={"ci": 60, "laptop": 600, "gpu": 20_000}[profile], noise_levels=2, learning_rate=2e-3,
                   warmup=50, clip=1.0, proteins_per_step=12)
 
 
 def speed_run(profile: str = "laptop") -> Recipe:
-    """The fastest recipe found to bring one protein of 100 residues below 1 Å at every t.
+    """The fastest recipe found to bring one protein of 100 residues below 1 Å at every t, with the form x0.
 
-    The fastest of ten settings of width, depth, noise levels, learning rate and zero start on two
-    training proteins (1CR5_A, 1HDF_B), one seed each; those trials were not kept. Held against
-    five others; on these, five neighbouring settings were looked at once, and a slightly faster
-    one (learning rate 2e-2) was left there. `tests/benchmarks/speedrun.py` measures it and what
-    each change bought. Meant for the form x0: one protein is a constant.
+    The fastest of ten settings of width, depth, noise levels, learning rate and zero start on two training proteins
+    (1CR5_A, 1HDF_B), one seed each; those trials were not kept. Held against five others; on these, five neighbouring
+    settings were looked at once, and a slightly faster one (learning rate 2e-2) was left there.
     """
     return Recipe("speed run", form="x0", size=NetworkSize(32, 1, 1, 4), zero_init_output=True,
                   steps=160, noise_levels=8, learning_rate=1e-2, warmup=10, clip=1.0)
 
 
 NAMED: dict[str, Callable[[str], Recipe]] = {
-    "well_fed": well_fed, "starved": starved, "as_published": as_published,
-    "rotated": rotated, "ten_chains": ten_chains,
-    "many_chains": many_chains, "speed_run": speed_run,
+    recipe.__name__: recipe for recipe in (well_fed, starved, as_published, rotated, ten_chains, many_chains, speed_run)
 }
 
 
 def named_recipe(name: str, profile: str = "laptop", **changes: Any) -> Recipe:
-    """A named recipe in the size of a profile, with `changes` as in `Recipe.but`.
-
-    Raises ValueError for an unknown name or profile, listing the choices.
-    """
+    """A named recipe in the size of a profile, with `changes` as in `Recipe.but`; ValueError lists the choices."""
     if name not in NAMED:
         raise ValueError(f"recipe {name!r} is unknown; choose one of {sorted(NAMED)}")
     if profile not in PROFILES:

@@ -1,8 +1,8 @@
 """Rollout training (the report's fix D): reverse steps inside a training step.
 
-A rollout starts from pure noise at t = T - 1, walks K - 1 DDPM steps down by the model's own
-predictions, and takes the error of the K-th prediction, at t = T - K. AlphaFold 3's mini-rollout
-is another thing: it sends no gradient into the denoiser (Abramson et al. 2024, figure 2c).
+A rollout starts from pure noise at t = T - 1, walks K - 1 DDPM steps down by the model's own predictions, and takes
+the error of the K-th prediction, at t = T - K. AlphaFold 3's mini-rollout is another thing: it sends no gradient into
+the denoiser (Abramson et al. 2024, figure 2c).
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ def roll_out(recipe: Recipe, model: Predictor, features: Features, start: Tensor
              draw_noise: Callable[[], Tensor]) -> Tensor:
     """The last x0_pred of a rollout from `start` (B n, N, 3), with its gradient.
 
-    `draw_noise` gives the fresh noise of each reverse step, shaped like `start`. A sequence-only
-    trunk runs once for the whole trajectory.
+    `draw_noise` gives the fresh noise of each reverse step, shaped like `start`. A sequence-only trunk runs once for
+    the whole trajectory.
     """
     through, tokens = recipe.rollout.through, model.trunk_tokens(features)
     alpha_bar, x = model.a.square(), start                                    # (T,), (B n, N, 3)
