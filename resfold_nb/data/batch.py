@@ -53,26 +53,18 @@ class Batch:
         """(B, N) bool, True on points of residues."""
         return self.mask.repeat_interleave(self.points_per_residue, 1)
 
-    def to(
-        self, device: torch.device | str | None = None, dtype: torch.dtype | None = None
-    ) -> Batch:
+    def to(self, device: torch.device | str | None = None, dtype: torch.dtype | None = None) -> Batch:
         """The same batch on `device`; `dtype` applies to `x0` and `scale` alone."""
-        return replace(
-            self,
-            x0=self.x0.to(device=device, dtype=dtype),
-            scale=self.scale.to(device=device, dtype=dtype),
-            mask=self.mask.to(device),
-            residue=self.residue.to(device),
-            chain=self.chain.to(device),
-            position=self.position.to(device),
-        )
+        return replace(self, x0=self.x0.to(device=device, dtype=dtype),
+                       scale=self.scale.to(device=device, dtype=dtype), mask=self.mask.to(device),
+                       residue=self.residue.to(device), chain=self.chain.to(device),
+                       position=self.position.to(device))
 
     def select(self, rows: Sequence[int]) -> Batch:
         """Some of the proteins, in this order, padded to the longest of them."""
         chosen = torch.as_tensor(list(rows), device=self.mask.device)
         length = int(self.mask[chosen].sum(1).max())
-        cut = {name: getattr(self, name)[chosen, :length]
-               for name in ("mask", "residue", "chain", "position")}
+        cut = {name: getattr(self, name)[chosen, :length] for name in ("mask", "residue", "chain", "position")}
         return replace(self, x0=self.x0[chosen, : length * self.points_per_residue],
                        scale=self.scale[chosen], ids=tuple(self.ids[i] for i in rows), **cut)
 
@@ -88,10 +80,8 @@ class Batch:
         return x * self.scale.to(x.dtype)[:, None, None]
 
 
-def make_batch(
-    structures: Structure | Sequence[Structure], *, scale: float | str = "own",
-    points: str = "centroid",
-) -> Batch:
+def make_batch(structures: Structure | Sequence[Structure], *, scale: float | str = "own",
+               points: str = "centroid") -> Batch:
     """Pad `structures` to one length and divide their points by `scale`.
 
     Parameters
@@ -111,15 +101,11 @@ def make_batch(
         raise ValueError("make_batch was given no structure; give it at least one")
     scales = [_scale_of(structure, scale, points) for structure in chosen]
     scaled = [torch.from_numpy(s.points(points)) / a for s, a in zip(chosen, scales, strict=True)]
-    return Batch(
-        x0=_pad(scaled, 0.0),
-        mask=_pad([torch.ones(len(s), dtype=torch.bool) for s in chosen], False),
-        residue=_pad([_residues(s) for s in chosen], UNKNOWN_RESIDUE),
-        chain=_pad([torch.as_tensor(s.chain_index, dtype=torch.int64) for s in chosen], 0),
-        position=_pad([torch.as_tensor(s.position, dtype=torch.int64) for s in chosen], 0),
-        scale=torch.tensor(scales, dtype=torch.float32),
-        ids=tuple(s.id for s in chosen),
-    )
+    return Batch(x0=_pad(scaled, 0.0), mask=_pad([torch.ones(len(s), dtype=torch.bool) for s in chosen], False),
+                 residue=_pad([_residues(s) for s in chosen], UNKNOWN_RESIDUE),
+                 chain=_pad([torch.as_tensor(s.chain_index, dtype=torch.int64) for s in chosen], 0),
+                 position=_pad([torch.as_tensor(s.position, dtype=torch.int64) for s in chosen], 0),
+                 scale=torch.tensor(scales, dtype=torch.float32), ids=tuple(s.id for s in chosen))
 
 
 def _scale_of(structure: Structure, scale: float | str, points: str) -> float:

@@ -91,15 +91,9 @@ def load(id: str) -> Structure:
     return _assemble(id, members[id])
 
 
-def catalogue(
-    *,
-    kind: str = "monomer",
-    min_length: int | None = None,
-    max_length: int | None = None,
-    split: str | None = None,
-    min_helix: float | None = None,
-    min_strand: float | None = None,
-) -> list[Entry]:
+def catalogue(*, kind: str = "monomer", min_length: int | None = None, max_length: int | None = None,
+              split: str | None = None, min_helix: float | None = None,
+              min_strand: float | None = None) -> list[Entry]:
     """Bundled structures that meet every condition given, by id.
 
     `kind` is "monomer", "complex" or "chain" (the single chains of the complexes). Lengths are inclusive. `min_helix`
@@ -113,11 +107,7 @@ def catalogue(
     _require("kind", kind, KINDS)
     if split is not None:
         _require("split", split, SPLITS)
-    bounds = (
-        ("length", min_length, max_length),
-        ("helix", min_helix, None),
-        ("strand", min_strand, None),
-    )
+    bounds = (("length", min_length, max_length), ("helix", min_helix, None), ("strand", min_strand, None))
     return [
         entry
         for entry in _entries()
@@ -184,17 +174,13 @@ def _assemble(id: str, chains: tuple[int, ...]) -> Structure:
         parts = [arrays[name][s : s + n] for s, n in zip(starts, lengths, strict=True)]
         return np.concatenate(parts)
 
-    return Structure(
-        id=id,
-        sequence=gather("sequence").tobytes().decode("ascii"),
-        backbone=(gather("xyz_centi_angstrom") / 100).astype(np.float32),
-        chain_index=np.repeat(np.arange(len(chains)), lengths),
-        residue_number=gather("resnum").astype(np.int64),
-        secondary_structure=gather("dssp").tobytes().decode("ascii"),
-        chain_names=tuple(rows[i]["chain"] for i in chains),
-        split=rows[chains[0]]["split"],
-        source=_provenance(rows, chains),
-    )
+    return Structure(id=id, sequence=gather("sequence").tobytes().decode("ascii"),
+                     backbone=(gather("xyz_centi_angstrom") / 100).astype(np.float32),
+                     chain_index=np.repeat(np.arange(len(chains)), lengths),
+                     residue_number=gather("resnum").astype(np.int64),
+                     secondary_structure=gather("dssp").tobytes().decode("ascii"),
+                     chain_names=tuple(rows[i]["chain"] for i in chains), split=rows[chains[0]]["split"],
+                     source=_provenance(rows, chains))
 
 
 def _provenance(rows: list[dict[str, str]], chains: tuple[int, ...]) -> str:
@@ -218,17 +204,11 @@ def _entry(id: str, chains: tuple[int, ...]) -> Entry:
     structure = _assemble(id, chains)
     ca = structure.backbone[:, 1].astype(np.float64)
     kind = "complex" if len(chains) > 1 else "chain" if rows[0]["role"] == "complex" else "monomer"
-    return Entry(
-        id=id,
-        kind=kind,
-        length=len(structure),
-        split=rows[0]["split"],
-        helix=_fraction(structure.secondary_structure, "HGI"),
-        strand=_fraction(structure.secondary_structure, "EB"),
-        cluster=tuple(int(row["cluster30"]) for row in rows),
-        rg=float(np.sqrt(np.square(ca - ca.mean(0)).sum(1).mean())),
-        source=structure.source,
-    )
+    return Entry(id=id, kind=kind, length=len(structure), split=rows[0]["split"],
+                 helix=_fraction(structure.secondary_structure, "HGI"),
+                 strand=_fraction(structure.secondary_structure, "EB"),
+                 cluster=tuple(int(row["cluster30"]) for row in rows),
+                 rg=float(np.sqrt(np.square(ca - ca.mean(0)).sum(1).mean())), source=structure.source)
 
 
 def _fraction(letters: str, wanted: str) -> float | None:

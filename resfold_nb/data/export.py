@@ -21,9 +21,7 @@ _MOST_ATOMS, _MOST_MODELS, _RESIDUE_NUMBERS = 99_999, 9_999, (-999, 9_999)
 _LOWEST, _HIGHEST = -999.999, 9999.999  # what %8.3f holds
 
 
-def write_trajectory(
-    path: str | Path, frames: np.ndarray, structure: Structure, *, kind: str = "centroid"
-) -> Path:
+def write_trajectory(path: str | Path, frames: np.ndarray, structure: Structure, *, kind: str = "centroid") -> Path:
     """Write frames as the models of one PDB (.pdb, .ent) or mmCIF (.cif, .mmcif) file.
 
     The file appears whole or not at all: a full disk leaves the old one as it was.
@@ -163,9 +161,7 @@ def _build(atoms: np.ndarray, structure: Structure, marked: bool) -> gemmi.Struc
     return built
 
 
-def _entities(
-    residues: list[tuple[str, gemmi.SeqId]], structure: Structure
-) -> list[gemmi.Entity]:
+def _entities(residues: list[tuple[str, gemmi.SeqId]], structure: Structure) -> list[gemmi.Entity]:
     """One polymer entity a chain; ChimeraX needs them to join residues."""
     import gemmi
 
@@ -190,13 +186,8 @@ def _residue_identities(structure: Structure) -> list[tuple[str, gemmi.SeqId]]:
     ]
 
 
-def _model(
-    number: int,
-    frame: np.ndarray,
-    names: list[str],
-    residues: list[tuple[str, gemmi.SeqId]],
-    structure: Structure,
-) -> gemmi.Model:
+def _model(number: int, frame: np.ndarray, names: list[str], residues: list[tuple[str, gemmi.SeqId]],
+           structure: Structure) -> gemmi.Model:
     import gemmi
 
     model = gemmi.Model(number)
@@ -210,9 +201,7 @@ def _model(
     return model
 
 
-def _residue(
-    name: str, number: gemmi.SeqId, points: np.ndarray, atom_names: list[str]
-) -> gemmi.Residue:
+def _residue(name: str, number: gemmi.SeqId, points: np.ndarray, atom_names: list[str]) -> gemmi.Residue:
     import gemmi
 
     residue = gemmi.Residue()

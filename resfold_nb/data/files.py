@@ -16,17 +16,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from resfold_nb.data.errors import (
-    BadCoordinates,
-    EmptyFile,
-    NoProtein,
-    NoSuchChain,
-    NoSuchModel,
-    NotAStructureFile,
-    ResiduesLeftOut,
-    TooManyResidues,
-    TruncatedFile,
-)
+from resfold_nb.data.errors import (BadCoordinates, EmptyFile, NoProtein, NoSuchChain, NoSuchModel, NotAStructureFile,
+                                    ResiduesLeftOut, TooManyResidues, TruncatedFile)
 from resfold_nb.data.residues import ChainReading, assemble, protein_residues, read_chain
 from resfold_nb.data.structure import Structure
 
@@ -41,13 +32,8 @@ _COORDINATES = (slice(30, 38), slice(38, 46), slice(46, 54))
 _SEPARATORS_OF_A_DEPOSITED_FILE = 5
 
 
-def read_structure(
-    path: str | Path,
-    *,
-    chain: str | Sequence[str] | None = None,
-    model: int = 1,
-    max_residues: int = MAX_RESIDUES,
-) -> Structure:
+def read_structure(path: str | Path, *, chain: str | Sequence[str] | None = None, model: int = 1,
+                   max_residues: int = MAX_RESIDUES) -> Structure:
     """Read one chain, or several as a complex, from a PDB or mmCIF file, gzipped or not.
 
     The format is told from the contents, not the name. Waters and ligands are ignored. Residues without a full N, CA,
@@ -144,9 +130,7 @@ def _decompress(data: bytes, name: str) -> bytes:
     try:
         return gzip.decompress(data)
     except (EOFError, OSError, zlib.error) as error:
-        raise TruncatedFile(
-            f"{name}: the gzip stream is cut short or damaged ({error}); fetch it again"
-        ) from error
+        raise TruncatedFile(f"{name}: the gzip stream is cut short or damaged ({error}); fetch it again") from error
 
 
 def _parse_mmcif(text: str, name: str) -> gemmi.Structure:
@@ -155,9 +139,7 @@ def _parse_mmcif(text: str, name: str) -> gemmi.Structure:
     try:
         document = gemmi.cif.read_string(text)
     except (ValueError, RuntimeError) as error:
-        raise TruncatedFile(
-            f"{name}: the mmCIF text is cut short or damaged ({error}); fetch it again"
-        ) from error
+        raise TruncatedFile(f"{name}: the mmCIF text is cut short or damaged ({error}); fetch it again") from error
     _check_mmcif_end(text, name)
     block = next((b for b in document if b.find_loop("_atom_site.id")), None)
     if block is None:
@@ -243,9 +225,7 @@ def _choose_model(parsed: gemmi.Structure, number: int, name: str) -> gemmi.Mode
     raise NoSuchModel(f"{name} has no model {number}; its models are {_listed(numbers)}")
 
 
-def _choose_chains(
-    model: gemmi.Model, wanted: str | Sequence[str] | None, file: str
-) -> list[str]:
+def _choose_chains(model: gemmi.Model, wanted: str | Sequence[str] | None, file: str) -> list[str]:
     sizes = {chain.name: len(protein_residues(chain)) for chain in model}
     proteins = {name: size for name, size in sizes.items() if size}
     offer = _listed([f"{name} ({size} residues)" for name, size in proteins.items()])

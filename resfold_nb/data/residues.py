@@ -43,9 +43,8 @@ def protein_residues(chain: gemmi.Chain) -> list[gemmi.Residue]:
     return [residue for residue in chain if _is_amino_acid(residue)]
 
 
-def read_chain(
-    parsed: gemmi.Structure, chain: gemmi.Chain, residues: Sequence[gemmi.Residue], file: str
-) -> ChainReading:
+def read_chain(parsed: gemmi.Structure, chain: gemmi.Chain, residues: Sequence[gemmi.Residue],
+               file: str) -> ChainReading:
     """Choose one conformer of each residue and keep those with a full backbone.
 
     Raises
@@ -61,20 +60,14 @@ def read_chain(
             points = [atom.pos.tolist() for atom in atoms]
             _check_finite(points, f"{file}, chain {chain.name}, residue {number}")
             kept.append((letter, points, number))
-    return ChainReading(
-        name=chain.name,
-        letters="".join(letter for letter, _, _ in kept),
-        backbone=np.array([p for _, p, _ in kept], dtype=np.float32).reshape(-1, 4, 3),
-        numbers=[number for _, _, number in kept],
-        omitted=len(log["incomplete"]) + len(log["foreign"]),
-        left_out=_left_out(chain.name, log),
-        notes=_notes(chain.name, log) + _unseen(parsed, chain, residues),
-    )
+    return ChainReading(name=chain.name, letters="".join(letter for letter, _, _ in kept),
+                        backbone=np.array([p for _, p, _ in kept], dtype=np.float32).reshape(-1, 4, 3),
+                        numbers=[number for _, _, number in kept],
+                        omitted=len(log["incomplete"]) + len(log["foreign"]), left_out=_left_out(chain.name, log),
+                        notes=_notes(chain.name, log) + _unseen(parsed, chain, residues))
 
 
-def assemble(
-    readings: Sequence[ChainReading], *, file: str, model: int, notes: tuple[str, ...]
-) -> Structure:
+def assemble(readings: Sequence[ChainReading], *, file: str, model: int, notes: tuple[str, ...]) -> Structure:
     """One Structure from the chains read.
 
     Raises
@@ -94,18 +87,13 @@ def assemble(
 
     used = [reading for reading in readings if reading.letters]
     names = tuple(reading.name for reading in used)
-    return Structure(
-        id="_".join((_stem(file), *names)),
-        sequence="".join(reading.letters for reading in used),
-        backbone=np.concatenate([reading.backbone for reading in used]),
-        chain_index=np.repeat(np.arange(len(used)), [len(r.letters) for r in used]),
-        residue_number=np.array([n for r in used for n in r.numbers], dtype=np.int64),
-        secondary_structure="".join(map(annotate, used)),
-        chain_names=names,
-        source=f"{file}, model {model}, read with gemmi {gemmi.__version__}",
-        left_out=left_out,
-        notes=notes + tuple(line for reading in readings for line in reading.notes),
-    )
+    return Structure(id="_".join((_stem(file), *names)), sequence="".join(reading.letters for reading in used),
+                     backbone=np.concatenate([reading.backbone for reading in used]),
+                     chain_index=np.repeat(np.arange(len(used)), [len(r.letters) for r in used]),
+                     residue_number=np.array([n for r in used for n in r.numbers], dtype=np.int64),
+                     secondary_structure="".join(map(annotate, used)), chain_names=names,
+                     source=f"{file}, model {model}, read with gemmi {gemmi.__version__}", left_out=left_out,
+                     notes=notes + tuple(line for reading in readings for line in reading.notes))
 
 
 def annotate(reading: ChainReading) -> str:
@@ -127,14 +115,10 @@ def _is_amino_acid(residue: gemmi.Residue) -> bool:
     import gemmi
 
     known = gemmi.find_tabulated_residue(residue.name)
-    return known.is_amino_acid() or (
-        not known.is_water() and all(residue.find_atom(n, "*") for n in BACKBONE_ATOMS)
-    )
+    return known.is_amino_acid() or (not known.is_water() and all(residue.find_atom(n, "*") for n in BACKBONE_ATOMS))
 
 
-def _read_residue(
-    variants: list[gemmi.Residue], log: dict[str, list[str]]
-) -> tuple[str, list[gemmi.Atom], int]:
+def _read_residue(variants: list[gemmi.Residue], log: dict[str, list[str]]) -> tuple[str, list[gemmi.Atom], int]:
     """Letter ("" when there is none), backbone atoms and number of one residue; fills the log."""
     import gemmi
 
@@ -176,38 +160,27 @@ def _backbone(residue: gemmi.Residue) -> tuple[list[gemmi.Atom], bool]:
 
 def _check_finite(points: list[list[float]], where: str) -> None:
     if not np.isfinite(points).all():
-        raise BadCoordinates(
-            f"{where}: a backbone coordinate is no finite number; remove the residue or repair it"
-        )
+        raise BadCoordinates(f"{where}: a backbone coordinate is no finite number; remove the residue or repair it")
 
 
 def _left_out(chain: str, log: dict[str, list[str]]) -> tuple[str, ...]:
-    reasons = {
-        "incomplete": "without a full N, CA, C, O backbone",
-        "foreign": "with no parent among the twenty amino acids",
-    }
+    reasons = {"incomplete": "without a full N, CA, C, O backbone",
+               "foreign": "with no parent among the twenty amino acids"}
     return _lines(chain, log, reasons)
 
 
 def _notes(chain: str, log: dict[str, list[str]]) -> tuple[str, ...]:
-    reasons = {
-        "parent": "modified, read as the parent amino acid",
-        "locations": "in several locations, the one of highest occupancy taken",
-    }
+    reasons = {"parent": "modified, read as the parent amino acid",
+               "locations": "in several locations, the one of highest occupancy taken"}
     return _lines(chain, log, reasons)
 
 
 def _lines(chain: str, log: dict[str, list[str]], reasons: dict[str, str]) -> tuple[str, ...]:
-    return tuple(
-        f"chain {chain}, {_count(len(log[key]))} {reason}: {_shortened(log[key])}"
-        for key, reason in reasons.items()
-        if log[key]
-    )
+    return tuple(f"chain {chain}, {_count(len(log[key]))} {reason}: {_shortened(log[key])}" for key,
+                 reason in reasons.items() if log[key])
 
 
-def _unseen(
-    parsed: gemmi.Structure, chain: gemmi.Chain, residues: Sequence[gemmi.Residue]
-) -> tuple[str, ...]:
+def _unseen(parsed: gemmi.Structure, chain: gemmi.Chain, residues: Sequence[gemmi.Residue]) -> tuple[str, ...]:
     """A note when the file's own sequence is longer than what has coordinates."""
     entity = parsed.get_entity_of(chain.get_polymer()) if len(chain.get_polymer()) else None
     declared = len(entity.full_sequence) if entity else 0

@@ -68,11 +68,9 @@ def edm(sd: float = 1.0, name: str = "edm") -> Parameterisation:
     if not sd > 0:
         raise ValueError(f"EDM needs a positive standard deviation of the data, got {sd}")
     d: Curve = lambda a, s: a**2 * sd**2 + s**2
-    return Parameterisation(
-        name, f"EDM, sd {sd:g}",
-        c_skip=lambda a, s: a * sd**2 / d(a, s), c_out=lambda a, s: s * sd / d(a, s).sqrt(),
-        target_x0=lambda a, s: s / sd / d(a, s).sqrt(), target_eps=lambda a, s: -a * sd / d(a, s).sqrt(),
-        c_in=lambda a, s: 1 / d(a, s).sqrt())
+    return Parameterisation(name, f"EDM, sd {sd:g}", c_skip=lambda a, s: a * sd**2 / d(a, s), c_out=lambda a,
+                            s: s * sd / d(a, s).sqrt(), target_x0=lambda a, s: s / sd / d(a, s).sqrt(),
+                            target_eps=lambda a, s: -a * sd / d(a, s).sqrt(), c_in=lambda a, s: 1 / d(a, s).sqrt())
 
 
 # (1 - a)/s is written s/(1 + a): the same number, since s^2 = (1 - a)(1 + a), and finite at t = 0.

@@ -50,8 +50,7 @@ class Replay:
     generators : which it draws from.
     """
 
-    def __init__(self, work: Work, device: torch.device | str,
-                 generators: Sequence[torch.Generator] = ()) -> None:
+    def __init__(self, work: Work, device: torch.device | str, generators: Sequence[torch.Generator] = ()) -> None:
         self.work, self.generators = work, tuple(generators)
         self.device = torch.device(device)
         self._captures: dict[tuple[tuple[torch.Size, torch.dtype], ...], _Captured | None] = {}
@@ -77,8 +76,7 @@ class Replay:
 class _Captured:
     """One CUDA graph with the places of its inputs and its output."""
 
-    def __init__(self, work: Work, inputs: Sequence[Tensor],
-                 generators: Sequence[torch.Generator]) -> None:
+    def __init__(self, work: Work, inputs: Sequence[Tensor], generators: Sequence[torch.Generator]) -> None:
         self.inputs = [x.clone() for x in inputs]
         self.graph = torch.cuda.CUDAGraph()
         for generator in generators:

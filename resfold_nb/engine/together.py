@@ -91,8 +91,7 @@ def train_together(recipe: Recipe, members: Sequence[Member], batch: Batch,
 class Ensemble:
     """Weights (M, ...) of M members, their noise and their optimiser."""
 
-    def __init__(self, recipe: Recipe, members: Sequence[Member], batch: Batch,
-                 device: torch.device | str) -> None:
+    def __init__(self, recipe: Recipe, members: Sequence[Member], batch: Batch, device: torch.device | str) -> None:
         self.recipe, self.batch, self.features = recipe, batch, Features.of(batch)
         self.predictors = [build(recipe.but(form=m.form), m.seed, device) for m in members]
         self.weights, self.buffers = stack_module_state([p.network for p in self.predictors])
@@ -100,8 +99,7 @@ class Ensemble:
         # what is called in place of each network, with the weights of that network
         self.network = copy.deepcopy(self.predictors[0].network).to("meta")
         seeds = list(dict.fromkeys(m.seed for m in members))
-        self.generators = {seed: torch.Generator(device).manual_seed(seed + 1_000_003)
-                           for seed in seeds}
+        self.generators = {seed: torch.Generator(device).manual_seed(seed + 1_000_003) for seed in seeds}
         self.row = torch.tensor([seeds.index(m.seed) for m in members], device=device)
         self.engine = FastEngine(recipe, device)
         self.optimiser = self.engine.optimiser(recipe, self.weights.values())
@@ -110,8 +108,7 @@ class Ensemble:
         """One optimiser step of every member; (M,) losses, detached."""
         drawn = [draw(self.recipe, self.batch, self.features, generator, step)
                  for generator in self.generators.values()]
-        losses = self.losses(Draw(*(torch.stack(x)[self.row] for x in list(zip(*drawn))[:3]),
-                                  drawn[0].mask))
+        losses = self.losses(Draw(*(torch.stack(x)[self.row] for x in list(zip(*drawn))[:3]), drawn[0].mask))
         self.optimiser.zero_grad(set_to_none=True)
         self.engine.backward(losses.sum())
         if self.recipe.clip is not None:
@@ -148,8 +145,7 @@ class _Member:
         self.amplitudes = ensemble.predictors[0].amplitudes
         self.add_noise = ensemble.predictors[0].add_noise
         values = [curve.view(-1, 1, 1) for curve in curves]
-        self.form = Parameterisation("member", "member", *(
-            lambda a, s, value=value: value for value in values))
+        self.form = Parameterisation("member", "member", *(lambda a, s, value=value: value for value in values))
 
     def raw(self, x_t: Tensor, t: Tensor, features: Features) -> Tensor:
         """As `Predictor.raw`."""

@@ -27,8 +27,7 @@ class AttentionMaps(NamedTuple):
 
 
 @torch.no_grad()
-def attention_maps(predictor: Predictor, x_t: Tensor, t: Tensor, features: Features
-                   ) -> AttentionMaps:
+def attention_maps(predictor: Predictor, x_t: Tensor, t: Tensor, features: Features) -> AttentionMaps:
     """Run the predictor once and collect the attention weights of all its blocks.
 
     Parameters
@@ -64,9 +63,8 @@ def _listening(layers: dict[str, Attention]) -> Iterator[dict[str, Tensor]]:
     def listen(name: str, layer: nn.Module, inputs: tuple[Tensor, Tensor | None]) -> None:
         heard[name] = layer.weights(*inputs)[0].float().cpu()
 
-    hooks = [layer.register_forward_pre_hook(lambda one, inputs, name=name:
-                                             listen(name, one, inputs))
-             for name, layer in layers.items()]
+    hooks = [layer.register_forward_pre_hook(lambda one, inputs, name=name: listen(name, one, inputs)) for name,
+             layer in layers.items()]
     try:
         yield heard
     finally:

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+import weakref
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
+import torch
 from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import FlopCounterMode
 
-from resfold_nb.measure.memory import peak_memory
 from resfold_nb.data import Batch
 from resfold_nb.engine import train
 from resfold_nb.training import Recipe
@@ -42,8 +46,7 @@ def training_cost(recipe: Recipe, batch: Batch) -> Cost:
         return Cost(recipe.steps * flop / 1e12, megabytes)
     lengths = range(1, plan.calls + 1) if plan.random else (plan.calls,)
     fixed = dataclasses.replace(plan, random=False, share=1.0)
-    rolled = [_step(recipe.but(rollout=dataclasses.replace(fixed, calls=k)), batch)
-              for k in lengths]
+    rolled = [_step(recipe.but(rollout=dataclasses.replace(fixed, calls=k)), batch) for k in lengths]
     mean = sum(step for step, _ in rolled) / len(rolled)
     total = recipe.steps * ((1 - plan.share) * flop + plan.share * mean)
     return Cost(total / 1e12, max(megabytes, *(size for _, size in rolled)))
@@ -66,3 +69,43 @@ def count_flop(work: Callable[[], object]) -> float:
     with FlopCounterMode(display=False) as counter, sdpa_kernel(SDPBackend.MATH):
         work()
     return float(counter.get_total_flops())
+
+
+class _LiveBytes(TorchDispatchMode):
+    """Adds up the storages that operations make, and takes them off as they are freed."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.now = self.peak = 0
+        self._known: set[int] = set()
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        made = func(*args, **(kwargs or {}))
+        for leaf in tree_leaves(made):
+            if isinstance(leaf, torch.Tensor):
+                self._watch(leaf.untyped_storage())
+        return made
+
+    def _watch(self, storage: torch.UntypedStorage) -> None:
+        key = storage._cdata
+        if key in self._known:
+            return
+        self._known.add(key)
+        self.now += storage.nbytes()
+        self.peak = max(self.peak, self.now)
+        weakref.finalize(storage, self._free, key, storage.nbytes())
+
+    def _free(self, key: int, size: int) -> None:
+        self._known.discard(key)
+        self.now -= size
+
+
+def peak_memory(work: Callable[[], object]) -> int:
+    """Bytes of the tensors that `work` made and that were alive at once, at the most.
+
+    Counts what operations return, on any device, not what was there before nor what a kernel uses inside; repeatable,
+    unlike a process's memory. Slower than plain running.
+    """
+    with _LiveBytes() as count:
+        work()
+    return count.peak

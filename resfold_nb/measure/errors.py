@@ -44,9 +44,8 @@ class ErrorByTimestep:
 
 
 @torch.no_grad()
-def error_by_timestep(predictor: Predictor, batch: Batch, *, draws: int = 4,
-                      timesteps: Sequence[int] | None = None, seed: int = MEASURING_SEED,
-                      rotate: bool = False, centroids: bool = False,
+def error_by_timestep(predictor: Predictor, batch: Batch, *, draws: int = 4, timesteps: Sequence[int] | None = None,
+                      seed: int = MEASURING_SEED, rotate: bool = False, centroids: bool = False,
                       told: Callable[[Tensor], Tensor] | None = None) -> ErrorByTimestep:
     """Single-step denoising error: noise x0 to timestep t, predict x0, compare; for each t.
 
@@ -96,8 +95,7 @@ def _errors_at(denoise: Denoise, predictor: Predictor, drawn: Draws, timesteps: 
     """RMSE and RMSD in Å at each timestep, (k, 2), from one call of the network."""
     k, device = len(timesteps), drawn.x0.device
     # protein by protein, as the network wants it: each has k timesteps with `draws` draws
-    each = Draws(*(x.unflatten(0, (-1, 1, draws)).expand(-1, k, *[-1] * x.ndim).flatten(0, 2)
-                   for x in drawn))
+    each = Draws(*(x.unflatten(0, (-1, 1, draws)).expand(-1, k, *[-1] * x.ndim).flatten(0, 2) for x in drawn))
     ts = torch.tensor(timesteps, device=device).repeat_interleave(draws)
     ts = ts.repeat(len(each.x0) // len(ts))
     x_t = predictor.add_noise(each.x0, each.eps, ts)
@@ -123,9 +121,8 @@ def measuring_noise(batch: Batch, draws: int, seed: int) -> Tensor:
     return torch.randn(shape, generator=generator).to(batch.x0.device, batch.x0.dtype)
 
 
-def sample(predictor: Predictor, batch: Batch, *, copies: int = 4, sampler: str = "ddpm",
-           seed: int = MEASURING_SEED, timesteps: Sequence[int] | None = None,
-           x0_clamp: float | None = None, signal: bool = False) -> Samples:
+def sample(predictor: Predictor, batch: Batch, *, copies: int = 4, sampler: str = "ddpm", seed: int = MEASURING_SEED,
+           timesteps: Sequence[int] | None = None, x0_clamp: float | None = None, signal: bool = False) -> Samples:
     """Structures sampled from pure noise at t = T - 1, `copies` of each protein in turn.
 
     Noise comes from `seed` on the CPU: the same for every model and device. `signal` starts from a x0 + s eps
@@ -144,8 +141,7 @@ def sample(predictor: Predictor, batch: Batch, *, copies: int = 4, sampler: str 
     return walk(denoise, predictor.schedule, start, timesteps=timesteps, noise=torch.stack(steps), x0_clamp=x0_clamp)
 
 
-def sample_errors(points: Tensor, batch: Batch, *, centroids: bool = False
-                  ) -> tuple[np.ndarray, np.ndarray]:
+def sample_errors(points: Tensor, batch: Batch, *, centroids: bool = False) -> tuple[np.ndarray, np.ndarray]:
     """RMSE and RMSD in Å of each of B copies structures (B copies, N, 3) to its protein.
 
     `centroids` as in `error_by_timestep`.
@@ -163,9 +159,6 @@ def baselines(schedule: Schedule, sd: float, scale: float = 1.0) -> dict[str, np
     is sqrt(3) s sd / sqrt(a^2 sd^2 + s^2).
     """
     a, s = schedule.a.numpy(), schedule.s.numpy()
-    per_axis = {
-        "predict zero": np.full_like(a, sd),
-        "copy x_t": np.sqrt((1 - a) ** 2 * sd**2 + s**2),
-        "best linear": s * sd / np.sqrt(a**2 * sd**2 + s**2),
-    }
+    per_axis = {"predict zero": np.full_like(a, sd), "copy x_t": np.sqrt((1 - a) ** 2 * sd**2 + s**2),
+                "best linear": s * sd / np.sqrt(a**2 * sd**2 + s**2)}
     return {name: np.sqrt(3) * scale * value for name, value in per_axis.items()}

@@ -17,8 +17,7 @@ ACROSS = ("C-N", "CA-C-N", "C-N-CA")
 """Those that span two residues, so that attention inside one residue cannot see them."""
 
 
-def backbone_geometry(atoms: np.ndarray, linked: np.ndarray | None = None
-                      ) -> dict[str, np.ndarray]:
+def backbone_geometry(atoms: np.ndarray, linked: np.ndarray | None = None) -> dict[str, np.ndarray]:
     """Every bond length and angle of backbones (..., 4 L, 3) in Å, by name as in `IDEAL`.
 
     Parameters
@@ -35,23 +34,18 @@ def backbone_geometry(atoms: np.ndarray, linked: np.ndarray | None = None
     here, after = x[..., :-1, :, :], x[..., 1:, :, :]
     if linked is not None:
         here, after = here[..., linked, :, :], after[..., linked, :, :]
-    return {
-        "N-CA": _length(x[..., N, :], x[..., CA, :]),
-        "CA-C": _length(x[..., CA, :], x[..., C, :]),
-        "C-O": _length(x[..., C, :], x[..., O, :]),
-        "C-N": _length(here[..., C, :], after[..., N, :]),
-        "N-CA-C": _angle(x[..., N, :], x[..., CA, :], x[..., C, :]),
-        "CA-C-O": _angle(x[..., CA, :], x[..., C, :], x[..., O, :]),
-        "CA-C-N": _angle(here[..., CA, :], here[..., C, :], after[..., N, :]),
-        "C-N-CA": _angle(here[..., C, :], after[..., N, :], after[..., CA, :]),
-    }
+    return {"N-CA": _length(x[..., N, :], x[..., CA, :]), "CA-C": _length(x[..., CA, :], x[..., C, :]),
+            "C-O": _length(x[..., C, :], x[..., O, :]), "C-N": _length(here[..., C, :], after[..., N, :]),
+            "N-CA-C": _angle(x[..., N, :], x[..., CA, :], x[..., C, :]),
+            "CA-C-O": _angle(x[..., CA, :], x[..., C, :], x[..., O, :]),
+            "CA-C-N": _angle(here[..., CA, :], here[..., C, :], after[..., N, :]),
+            "C-N-CA": _angle(here[..., C, :], after[..., N, :], after[..., CA, :])}
 
 
 def geometry_errors(atoms: np.ndarray, linked: np.ndarray | None = None) -> dict[str, float]:
     """Root mean square deviation from `IDEAL` of each bond (Å) and angle (degrees)."""
     found = backbone_geometry(atoms, linked)
-    return {name: float(np.sqrt(np.square(values - IDEAL[name]).mean()))
-            for name, values in found.items()}
+    return {name: float(np.sqrt(np.square(values - IDEAL[name]).mean())) for name, values in found.items()}
 
 
 def _length(p: np.ndarray, q: np.ndarray) -> np.ndarray:

@@ -35,8 +35,7 @@ class GradientByTimestep:
 
 
 def gradient_by_timestep(predictor: Predictor, batch: Batch, *, draws: int = 4,
-                         timesteps: Sequence[int] | None = None,
-                         seed: int = 7) -> GradientByTimestep:
+                         timesteps: Sequence[int] | None = None, seed: int = 7) -> GradientByTimestep:
     """Gradient of the x0-space squared error at each timestep, by autograd in the real network.
 
     The loss of one point is |x0_pred - x0|^2, summed over axes. For dL/dF it is summed over points too; for the

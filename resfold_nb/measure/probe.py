@@ -17,9 +17,8 @@ RIDGE = 1e-3
 
 
 @torch.no_grad()
-def probe_tokens(predictor: Predictor, batch: Batch, *, timesteps: Sequence[int],
-                 draws: int = 32, rotate: bool = False, seed: int = MEASURING_SEED
-                 ) -> dict[str, np.ndarray]:
+def probe_tokens(predictor: Predictor, batch: Batch, *, timesteps: Sequence[int], draws: int = 32,
+                 rotate: bool = False, seed: int = MEASURING_SEED) -> dict[str, np.ndarray]:
     """R^2 of linear probes for each residue's clean points, by timestep.
 
     One probe a timestep, fitted on half of the noise draws and scored on the other half, with the total variance

@@ -56,8 +56,7 @@ def best_rotated(x_t: Tensor, x0: Tensor, a: float, s: float) -> Tensor:
     return (x0.double() @ mean_rotation(m).transpose(-1, -2)).to(x_t.dtype)
 
 
-def rotation_floor(x0: Tensor, schedule: Schedule, scale: float = 1.0, draws: int = 64,
-                   seed: int = 0) -> np.ndarray:
+def rotation_floor(x0: Tensor, schedule: Schedule, scale: float = 1.0, draws: int = 64, seed: int = 0) -> np.ndarray:
     """(T,) RMSE in Å, root mean square over draws, that no model can beat when x0 may be turned.
 
     `x0` (L, 3) is centred, in the units of x_t, `scale` Å each. By symmetry the orientation that is drawn does not

@@ -10,12 +10,7 @@ from typing import TypeVar
 import numpy as np
 import torch
 
-from resfold_nb.measure.errors import (
-    ErrorByTimestep,
-    error_by_timestep,
-    sample,
-    sample_errors,
-)
+from resfold_nb.measure.errors import (ErrorByTimestep, error_by_timestep, sample, sample_errors)
 from resfold_nb.data import Batch
 from resfold_nb.model import Predictor
 from resfold_nb.engine import Member, Together, train, train_together
@@ -69,9 +64,7 @@ class Run:
     def sampled(self, superposed: bool = False) -> tuple[np.ndarray, np.ndarray]:
         """Steps and the error of sampled structures, as two arrays."""
         name = "sampled_rmsd" if superposed else "sampled_rmse"
-        return np.array([m.step for m in self.marks]), np.array(
-            [getattr(m, name) for m in self.marks]
-        )
+        return np.array([m.step for m in self.marks]), np.array([getattr(m, name) for m in self.marks])
 
 
 def marks_for(steps: int, count: int = 12, first: int = 10) -> tuple[int, ...]:
@@ -103,9 +96,8 @@ def train_and_measure(recipe: Recipe, batch: Batch, seed: int = 0, *, device: to
     return result
 
 
-def run_together(recipe: Recipe, members: Sequence[Member], batch: Batch, *,
-                 device: torch.device | str, marks: Iterable[int], draws: int = 2, copies: int = 4
-                 ) -> list[Run]:
+def run_together(recipe: Recipe, members: Sequence[Member], batch: Batch, *, device: torch.device | str,
+                 marks: Iterable[int], draws: int = 2, copies: int = 4) -> list[Run]:
     """As `run` for each member, trained side by side; each has an equal share of the seconds.
 
     Raises ValueError for a recipe that `can_train_together` refuses.

@@ -66,8 +66,7 @@ def score(predicted: np.ndarray, truth: np.ndarray, length: int | None = None) -
     )
 
 
-def score_all(predicted: Mapping[str, np.ndarray], truth: Mapping[str, np.ndarray]
-              ) -> dict[str, StructureScores]:
+def score_all(predicted: Mapping[str, np.ndarray], truth: Mapping[str, np.ndarray]) -> dict[str, StructureScores]:
     """`score` of each structure that has a truth, by id."""
     return {name: score(points, truth[name]) for name, points in predicted.items() if name in truth}
 
@@ -97,8 +96,7 @@ def tm_score(predicted: np.ndarray, truth: np.ndarray, length: int | None = None
     return tm_superposition(predicted, truth, length).score
 
 
-def tm_superposition(predicted: np.ndarray, truth: np.ndarray, length: int | None = None
-                     ) -> Superposition:
+def tm_superposition(predicted: np.ndarray, truth: np.ndarray, length: int | None = None) -> Superposition:
     """The superposition of highest TM-score that a search finds, and that score.
 
     TM = (1 / length) sum_i q_i, q_i = 1 / (1 + (d_i / d0)^2), d0 = 1.24 (length - 15)^(1/3) - 1.8, `length` that of
@@ -257,7 +255,6 @@ def _align(one: str, other: str) -> tuple[float, np.ndarray]:
     from biotite.sequence import ProteinSequence
     from biotite.sequence.align import SubstitutionMatrix, align_optimal
 
-    found = align_optimal(ProteinSequence(one), ProteinSequence(other),
-                          SubstitutionMatrix.std_protein_matrix(), gap_penalty=(-10, -1),
-                          terminal_penalty=False, max_number=1)[0]
+    found = align_optimal(ProteinSequence(one), ProteinSequence(other), SubstitutionMatrix.std_protein_matrix(),
+                          gap_penalty=(-10, -1), terminal_penalty=False, max_number=1)[0]
     return found.score, found.trace[(found.trace >= 0).all(axis=1)]

@@ -50,8 +50,7 @@ class WindowAttention(Attention):
         count = tokens.shape[1]
         padding = -count % QUERIES
         real = tokens.new_ones(tokens.shape[:2], dtype=torch.bool) if mask is None else mask
-        q, k, v = (self.split(F.pad(proj(tokens), (0, 0, 0, padding)))
-                   for proj in (self.query, self.key, self.value))
+        q, k, v = (self.split(F.pad(proj(tokens), (0, 0, 0, padding))) for proj in (self.query, self.key, self.value))
         seen = _neighbourhoods(F.pad(real, (0, padding)).unsqueeze(1).unsqueeze(-1)).mT
         # a window of padding alone would see nothing, and its softmax would be 0 / 0
         seen = seen | ~seen.any(-1, keepdim=True)
@@ -105,8 +104,7 @@ class AtomEncoder(nn.Module):
         self.blocks = nn.ModuleList(AtomBlock(size) for _ in range(size.blocks))
         self.to_token = nn.Linear(size.width, token_width)
 
-    def forward(self, x: Tensor, trunk_tokens: Tensor, mask: Tensor | None
-                ) -> tuple[Tensor, list[Tensor]]:
+    def forward(self, x: Tensor, trunk_tokens: Tensor, mask: Tensor | None) -> tuple[Tensor, list[Tensor]]:
         """Atoms (B, 4 L, 3), tokens (B, L, w) -> tokens (B, L, w), a skip state for each block."""
         atoms = self.points(x.unflatten(1, (-1, ATOMS))) + self.name          # (B, L, 4, width)
         atoms = atoms + self.from_token(trunk_tokens).unsqueeze(2)

@@ -93,9 +93,8 @@ class Denoiser(nn.Module):
     `log_snr` (T,) is the schedule's, clamped; the other options are those of `ResFold`.
     """
 
-    def __init__(self, size: NetworkSize, log_snr: Tensor, sees_points: bool = True,
-                 zero_init_output: bool = False, time_embedding: str = "table",
-                 atoms: AtomSize | None = None) -> None:
+    def __init__(self, size: NetworkSize, log_snr: Tensor, sees_points: bool = True, zero_init_output: bool = False,
+                 time_embedding: str = "table", atoms: AtomSize | None = None) -> None:
         super().__init__()
         width, self.per_residue = size.width, 1 if atoms is None else ATOMS
         has_atoms = atoms is not None and atoms.blocks > 0
@@ -159,8 +158,7 @@ class ResFold(nn.Module):
             raise ValueError("this trunk reads the noisy points, so its tokens cannot be reused")
         return self.trunk(features, None)
 
-    def forward(self, x: Tensor, t: Tensor, features: Features,
-                trunk_tokens: Tensor | None = None) -> Tensor:
+    def forward(self, x: Tensor, t: Tensor, features: Features, trunk_tokens: Tensor | None = None) -> Tensor:
         """Raw output F (B n, N, 3) for n noise levels of each of B proteins.
 
         Parameters

@@ -55,10 +55,8 @@ class NoTime(nn.Module):
         return self.zeros.expand(len(t), -1)
 
 
-TIME_EMBEDDINGS = {
-    "table": lambda width, log_snr: nn.Embedding(len(log_snr), width),
-    "sinusoidal": SinusoidalTime, "log_snr": FourierTime, "none": NoTime,
-}
+TIME_EMBEDDINGS = {"table": lambda width, log_snr: nn.Embedding(len(log_snr), width), "sinusoidal": SinusoidalTime,
+                   "log_snr": FourierTime, "none": NoTime}
 """(width, clamped log-SNR (T,)) -> a module (B,) timesteps -> (B, width) conditions.
 
 "table" is a learned vector for each t, as in the report's model; "sinusoidal", sines and cosines of t through a small

@@ -10,7 +10,7 @@ import torch
 from benchmarks.harness import alternate, record
 from benchmarks.training import ours, small
 
-from resfold_nb.measure.memory import peak_memory
+from resfold_nb.measure.cost import peak_memory
 from resfold_nb.data import Batch, load, make_batch
 from resfold_nb.training import Recipe, Rollout
 
