@@ -17,27 +17,15 @@ _RESIDUE_INDEX = {letter: i for i, letter in enumerate(AMINO_ACIDS)}
 
 @dataclass(frozen=True, eq=False)
 class Batch:
-    """B proteins, padded to the longest, L residues.
+    """B proteins, padded to the longest, L residues, with N = L centroids or N = 4 L backbone atoms."""
 
-    Attributes
-    ----------
-    x0 : (B, N, 3) points, centred per protein, divided by `scale`; 0 on padding. N = L centroids, or N = 4 L backbone
-        atoms, residue by residue.
-    mask : (B, L) bool, True on residues.
-    residue : (B, L) int64, 0..19 in the order of AMINO_ACIDS, 20 unknown or padding.
-    chain : (B, L) int64, 0 for the first chain.
-    position : (B, L) int64, index within the chain; gaps in residue numbers show.
-    scale : (B,) Å per unit of `x0`.
-    ids : one id a protein.
-    """
-
-    x0: Tensor
-    mask: Tensor
-    residue: Tensor
-    chain: Tensor
-    position: Tensor
-    scale: Tensor
-    ids: tuple[str, ...]
+    x0: Tensor  # (B, N, 3) points, residue by residue, centred per protein, divided by `scale`; 0 on padding
+    mask: Tensor  # (B, L) bool, True on residues
+    residue: Tensor  # (B, L) int64, 0 ... 19 in the order of AMINO_ACIDS, 20 unknown or padding
+    chain: Tensor  # (B, L) int64, 0 for the first chain
+    position: Tensor  # (B, L) int64, index within the chain; gaps in residue numbers show
+    scale: Tensor  # (B,) Å per unit of `x0`
+    ids: tuple[str, ...]  # one id a protein
 
     def __len__(self) -> int:
         """Number of proteins."""
@@ -91,10 +79,7 @@ def make_batch(structures: Structure | Sequence[Structure], *, scale: float | st
         all by that, as many-protein work must (`training_set_scale()`).
     points : "centroid", one point a residue, or "backbone", the four atoms N, CA, C, O.
 
-    Raises
-    ------
-    ValueError
-        For no structures, unknown points, or a scale that is not a positive number.
+    Raises ValueError for no structures, unknown points, or a scale that is not a positive number.
     """
     chosen = [structures] if isinstance(structures, Structure) else list(structures)
     if not chosen:

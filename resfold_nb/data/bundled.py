@@ -21,10 +21,7 @@ SPLITS = ("train", "test")
 def data_directory() -> Path:
     """The folder of bundled data: `data/` of the repository, or what RESFOLD_DATA names.
 
-    Raises
-    ------
-    FileNotFoundError
-        When structures.npz is not there.
+    Raises FileNotFoundError when structures.npz is not there.
     """
     named = os.environ.get("RESFOLD_DATA")
     folder = Path(named) if named else Path(__file__).resolve().parents[2] / "data"
@@ -38,30 +35,17 @@ def data_directory() -> Path:
 
 @dataclass(frozen=True, repr=False)
 class Entry:
-    """One line of the catalogue.
+    """One line of the catalogue."""
 
-    Attributes
-    ----------
-    id : what `load` takes.
-    kind : "monomer", "complex", or "chain" for one chain of a complex.
-    length : residues, all chains together.
-    split : "train" or "test".
-    helix, strand : fraction of residues in helix (DSSP H, G, I) and strand (E, B); None where the source gives no
-        secondary structure.
-    cluster : 30 % sequence cluster of each chain.
-    rg : radius of gyration of the CA atoms, Å.
-    source : provenance in one line.
-    """
-
-    id: str
-    kind: str
-    length: int
-    split: str
-    helix: float | None
-    strand: float | None
-    cluster: tuple[int, ...]
-    rg: float
-    source: str
+    id: str  # what `load` takes
+    kind: str  # "monomer", "complex", or "chain" for one chain of a complex
+    length: int  # residues, all chains together
+    split: str  # "train" or "test"
+    helix: float | None  # fraction of residues in helix (DSSP H, G, I); None where the source gives no structure
+    strand: float | None  # fraction in strand (E, B)
+    cluster: tuple[int, ...]  # 30 % sequence cluster of each chain
+    rg: float  # radius of gyration of the CA atoms, Å
+    source: str  # provenance in one line
 
     def __repr__(self) -> str:
         """One aligned line."""
@@ -75,10 +59,7 @@ class Entry:
 def load(id: str) -> Structure:
     """One bundled chain ("1R69_A") or complex ("1AK4_A_D").
 
-    Raises
-    ------
-    UnknownStructure
-        A KeyError that names the nearest ids.
+    Raises UnknownStructure: A KeyError that names the nearest ids.
     """
     members = _members()
     if id not in members:
@@ -99,10 +80,7 @@ def catalogue(*, kind: str = "monomer", min_length: int | None = None, max_lengt
     `kind` is "monomer", "complex" or "chain" (the single chains of the complexes). Lengths are inclusive. `min_helix`
     and `min_strand` are fractions; a structure whose secondary structure is unknown meets neither.
 
-    Raises
-    ------
-    ValueError
-        For an unknown kind or split.
+    Raises ValueError for an unknown kind or split.
     """
     _require("kind", kind, KINDS)
     if split is not None:

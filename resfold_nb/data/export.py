@@ -34,9 +34,7 @@ def write_trajectory(path: str | Path, frames: np.ndarray, structure: Structure,
     kind : "centroid" writes points as a CA trace and says in REMARK or title that they are centroids; "ca" writes
         points that are alpha carbons. Backbones need no kind.
 
-    Returns
-    -------
-    The path written.
+    Returns the path written.
 
     Raises
     ------

@@ -49,14 +49,8 @@ def read_structure(path: str | Path, *, chain: str | Sequence[str] | None = None
     model : number of the model as the file gives it.
     max_residues : the most residues accepted, all chains together.
 
-    Raises
-    ------
-    FileNotFoundError
-        No such file.
-    NotAStructureFile, EmptyFile, TruncatedFile, BadCoordinates
-        The file itself. All are StructureError, as are the next.
-    NoSuchModel, NoSuchChain, NoProtein, TooFewResidues, TooManyResidues
-        What was asked of it.
+    Raises FileNotFoundError, or a StructureError: NotAStructureFile, EmptyFile, TruncatedFile and BadCoordinates of
+    the file itself; NoSuchModel, NoSuchChain, NoProtein, TooFewResidues and TooManyResidues of what was asked of it.
     """
     path = Path(path)
     parsed, notes = parse(path, _read_text(path))
@@ -73,9 +67,7 @@ def read_structure(path: str | Path, *, chain: str | Sequence[str] | None = None
 def parse(path: Path, text: str) -> tuple[gemmi.Structure, tuple[str, ...]]:
     """Contents of a file as gemmi's structure, and notes on what looked odd.
 
-    Raises
-    ------
-    NotAStructureFile, EmptyFile, TruncatedFile, BadCoordinates
+    Raises NotAStructureFile, EmptyFile, TruncatedFile, BadCoordinates.
     """
     start = next((s for s in map(str.strip, text.splitlines()) if s and s[0] != "#"), "")
     notes: tuple[str, ...] = ()

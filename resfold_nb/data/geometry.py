@@ -16,9 +16,7 @@ def rmse(x: Tensor, y: Tensor, mask: Tensor | None = None) -> Tensor:
     x, y : (..., L, 3)
     mask : (..., L) bool, True where a point counts; all points by default.
 
-    Returns
-    -------
-    (...), in the unit of the coordinates.
+    Returns (...), in the unit of the coordinates.
     """
     squared = (x - y).square().sum(-1)
     return _masked_mean(squared, mask).sqrt()
@@ -41,9 +39,7 @@ def superpose(moving: Tensor, fixed: Tensor, mask: Tensor | None = None) -> Tens
     moving, fixed : (..., L, 3)
     mask : (..., L) bool, the points that are fitted, or their weights; all alike by default.
 
-    Returns
-    -------
-    (..., L, 3), in the dtype of `moving`.
+    Returns (..., L, 3), in the dtype of `moving`.
     """
     moving_mean = _masked_mean(moving, mask, keepdim=True)
     fixed_mean = _masked_mean(fixed, mask, keepdim=True)

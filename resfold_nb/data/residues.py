@@ -47,10 +47,7 @@ def read_chain(parsed: gemmi.Structure, chain: gemmi.Chain, residues: Sequence[g
                file: str) -> ChainReading:
     """Choose one conformer of each residue and keep those with a full backbone.
 
-    Raises
-    ------
-    BadCoordinates
-        When a backbone coordinate is not finite.
+    Raises BadCoordinates when a backbone coordinate is not finite.
     """
     log: dict[str, list[str]] = {"incomplete": [], "foreign": [], "parent": [], "locations": []}
     kept = []
@@ -70,10 +67,7 @@ def read_chain(parsed: gemmi.Structure, chain: gemmi.Chain, residues: Sequence[g
 def assemble(readings: Sequence[ChainReading], *, file: str, model: int, notes: tuple[str, ...]) -> Structure:
     """One Structure from the chains read.
 
-    Raises
-    ------
-    TooFewResidues
-        When fewer than three residues are left.
+    Raises TooFewResidues when fewer than three residues are left.
     """
     left_out = tuple(line for reading in readings for line in reading.left_out)
     total = sum(len(reading.letters) for reading in readings)

@@ -16,37 +16,20 @@ POINT_SETS = ("centroid", "backbone")
 class Structure:
     """One chain, or several chains of one complex, residue by residue.
 
-    Attributes
-    ----------
-    id : "1R69_A" for a chain, "1AK4_A_D" for a complex, "<stem>_<chains>" for a user's file.
-    sequence : one-letter codes, chains one after another.
-    backbone : (L, 4, 3) float32, Å, atoms N, CA, C, O.
-    chain_index : (L,) int64, 0 for the first chain, 1 for the second, ...
-    residue_number : (L,) int64, as in the source, so that gaps show.
-    secondary_structure : DSSP letters, "-" where unknown.
-    chain_names : one name a chain.
-    split : "train", "test", or None outside the bundled set.
-    source : provenance in one line.
-    left_out : what of a file is not in this structure, and why.
-    notes : other choices that were made in reading a file.
-
-    Raises
-    ------
-    ValueError
-        When shapes disagree or a coordinate is not finite.
+    Raises ValueError when shapes disagree or a coordinate is not finite.
     """
 
-    id: str
-    sequence: str
-    backbone: np.ndarray
-    chain_index: np.ndarray
-    residue_number: np.ndarray
-    secondary_structure: str
-    chain_names: tuple[str, ...]
-    split: str | None = None
-    source: str = ""
-    left_out: tuple[str, ...] = ()
-    notes: tuple[str, ...] = ()
+    id: str  # "1R69_A" for a chain, "1AK4_A_D" for a complex, "<stem>_<chains>" for a user's file
+    sequence: str  # one-letter codes, chains one after another
+    backbone: np.ndarray  # (L, 4, 3) float32, Å, atoms N, CA, C, O
+    chain_index: np.ndarray  # (L,) int64, 0 for the first chain, 1 for the second, ...
+    residue_number: np.ndarray  # (L,) int64, as in the source, so that gaps show
+    secondary_structure: str  # DSSP letters, "-" where unknown
+    chain_names: tuple[str, ...]  # one name a chain
+    split: str | None = None  # "train", "test", or None outside the bundled set
+    source: str = ""  # provenance in one line
+    left_out: tuple[str, ...] = ()  # what of a file is not in this structure, and why
+    notes: tuple[str, ...] = ()  # other choices that were made in reading a file
 
     def __post_init__(self) -> None:
         """Check that the parts describe the same residues."""

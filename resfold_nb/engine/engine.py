@@ -12,8 +12,7 @@ from resfold_nb.data import Batch
 from resfold_nb.engine.precision import InPrecision, gradient_products
 from resfold_nb.engine.replay import Replay
 from resfold_nb.model import Predictor
-from resfold_nb.training import Engine, Recipe, State
-from resfold_nb.training import train as train_as_written
+from resfold_nb.training import Engine, Recipe, State, train as train_as_written
 
 
 class FastEngine(Engine):

@@ -35,20 +35,12 @@ class Member(NamedTuple):
 
 @dataclass(frozen=True)
 class Together:
-    """All members after `step` optimiser steps.
+    """All members after `step` optimiser steps."""
 
-    Attributes
-    ----------
-    step : as in `State`.
-    losses : (M,) on the device, detached; NaN at step 0.
-    members : which, in order.
-    ensemble : all their weights, trained in place.
-    """
-
-    step: int
-    losses: Tensor
-    members: tuple[Member, ...]
-    ensemble: Ensemble
+    step: int  # as in `State`
+    losses: Tensor  # (M,) on the device, detached; NaN at step 0
+    members: tuple[Member, ...]  # which, in order
+    ensemble: Ensemble  # all their weights, trained in place
 
     def predictor(self, index: int) -> Predictor:
         """A member's own model, brought up to date; the next call for it changes the same object."""

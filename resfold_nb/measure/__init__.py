@@ -2,7 +2,7 @@
 
 from resfold_nb.measure.attention import AttentionMaps, attention_maps
 from resfold_nb.measure.cost import Cost, count_flop, peak_memory, training_cost
-from resfold_nb.measure.errors import (ErrorByTimestep, MEASURING_SEED, baselines, draws_of, error_by_timestep,
+from resfold_nb.measure.errors import (MEASURING_SEED, ErrorByTimestep, baselines, draws_of, error_by_timestep,
                                        sample, sample_errors)
 from resfold_nb.measure.geometry import ACROSS, IDEAL, backbone_geometry, geometry_errors
 from resfold_nb.measure.gradients import GradientByTimestep, gradient_by_timestep

@@ -14,16 +14,10 @@ from resfold_nb.model.layers import Attention
 
 
 class AttentionMaps(NamedTuple):
-    """Attention weights of one protein at one noise level.
+    """Attention weights of one protein at one noise level."""
 
-    Attributes
-    ----------
-    names : of the blocks in the order in which they run, "trunk 1", ..., "denoiser 1", ...
-    weights : (blocks, heads, L, L) float32 on the CPU; rows sum to 1.
-    """
-
-    names: list[str]
-    weights: Tensor
+    names: list[str]  # of the blocks in the order in which they run, "trunk 1", ..., "denoiser 1", 
+    weights: Tensor  # (blocks, heads, L, L) float32 on the CPU; rows sum to 1
 
 
 @torch.no_grad()

@@ -24,18 +24,11 @@ AT_ONCE = {"cpu": 4096, "cuda": 2**17}
 
 @dataclass(frozen=True)
 class ErrorByTimestep:
-    """Mean error in Å of x0_pred at each timestep, over noise draws and proteins.
+    """Mean error in Å of x0_pred at each timestep, over noise draws and proteins."""
 
-    Attributes
-    ----------
-    t : (n,) timesteps.
-    rmse : (n,) without superposition.
-    rmsd : (n,) after superposition without reflection.
-    """
-
-    t: np.ndarray
-    rmse: np.ndarray
-    rmsd: np.ndarray
+    t: np.ndarray  # (n,) timesteps
+    rmse: np.ndarray  # (n,) without superposition
+    rmsd: np.ndarray  # (n,) after superposition without reflection
 
     @property
     def worst(self) -> float:

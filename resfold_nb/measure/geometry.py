@@ -25,9 +25,7 @@ def backbone_geometry(atoms: np.ndarray, linked: np.ndarray | None = None) -> di
     atoms : N, CA, C, O of each residue in turn.
     linked : (L - 1,) bool, True where residue i + 1 follows residue i in the chain; all by default.
 
-    Returns
-    -------
-    Arrays (..., L), or (..., number of links) for those that span two residues.
+    Returns arrays (..., L), or (..., number of links) for those that span two residues.
     """
     x = np.asarray(atoms, dtype=float)
     x = x.reshape(*x.shape[:-2], -1, 4, 3)

@@ -14,24 +14,14 @@ from resfold_nb.model import Features, Predictor
 
 @dataclass(frozen=True)
 class GradientByTimestep:
-    """Root mean square over points (and noise draws), for the loss |x0_pred - x0|^2 of a point.
+    """Root mean square over points (and noise draws), for the loss |x0_pred - x0|^2 of a point."""
 
-    Attributes
-    ----------
-    t : (n,) timesteps.
-    c_out : (n,) the Jacobian of x0_pred with respect to F: what the report's table lists.
-    at_f : (n,) norm of dL/dF, by autograd.
-    predicted : (n,) norm of 2 c_out (x0_pred - x0), from the forward pass alone.
-    at_weights : (n,) norm of the gradient over all parameters of the mean loss.
-    largest_difference : the largest |autograd - formula| of any component at any t.
-    """
-
-    t: np.ndarray
-    c_out: np.ndarray
-    at_f: np.ndarray
-    predicted: np.ndarray
-    at_weights: np.ndarray
-    largest_difference: float
+    t: np.ndarray  # (n,) timesteps
+    c_out: np.ndarray  # (n,) the Jacobian of x0_pred with respect to F: what the report's table lists
+    at_f: np.ndarray  # (n,) norm of dL/dF, by autograd
+    predicted: np.ndarray  # (n,) norm of 2 c_out (x0_pred - x0), from the forward pass alone
+    at_weights: np.ndarray  # (n,) norm of the gradient over all parameters of the mean loss
+    largest_difference: float  # the largest |autograd - formula| of any component at any t
 
 
 def gradient_by_timestep(predictor: Predictor, batch: Batch, *, draws: int = 4,

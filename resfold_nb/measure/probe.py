@@ -8,8 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from resfold_nb.measure.errors import MEASURING_SEED, draws_of
 from resfold_nb.data import Batch
+from resfold_nb.measure.errors import MEASURING_SEED, draws_of
 from resfold_nb.model import Features, Predictor
 
 RIDGE = 1e-3

@@ -10,10 +10,10 @@ from typing import TypeVar
 import numpy as np
 import torch
 
-from resfold_nb.measure.errors import (ErrorByTimestep, error_by_timestep, sample, sample_errors)
 from resfold_nb.data import Batch
-from resfold_nb.model import Predictor
 from resfold_nb.engine import Member, Together, train, train_together
+from resfold_nb.measure.errors import ErrorByTimestep, error_by_timestep, sample, sample_errors
+from resfold_nb.model import Predictor
 from resfold_nb.training import Recipe, State
 
 T = TypeVar("T", State, Together)
@@ -24,19 +24,12 @@ Progress = Callable[[Iterable[State], int], Iterable[State]]
 
 @dataclass(frozen=True)
 class Mark:
-    """What was measured after `step` steps, in Å.
+    """What was measured after `step` steps, in Å."""
 
-    Attributes
-    ----------
-    step : optimiser steps done.
-    errors : single-step error by timestep.
-    sampled_rmse, sampled_rmsd : mean over sampled structures, without and with superposition.
-    """
-
-    step: int
-    errors: ErrorByTimestep
-    sampled_rmse: float
-    sampled_rmsd: float
+    step: int  # optimiser steps done
+    errors: ErrorByTimestep  # single-step error by timestep
+    sampled_rmse: float  # mean over sampled structures
+    sampled_rmsd: float  # the same after superposition
 
 
 @dataclass
@@ -74,8 +67,8 @@ def marks_for(steps: int, count: int = 12, first: int = 10) -> tuple[int, ...]:
 
 
 def train_and_measure(recipe: Recipe, batch: Batch, seed: int = 0, *, device: torch.device | str = "cpu",
-        marks: Iterable[int] | None = None, draws: int = 2, copies: int = 4,
-        progress: Progress | None = None) -> Run:
+                      marks: Iterable[int] | None = None, draws: int = 2, copies: int = 4,
+                      progress: Progress | None = None) -> Run:
     """Train a recipe on a batch and measure at `marks` (`marks_for(recipe.steps)` by default).
 
     Interrupting it (KeyboardInterrupt) leaves nothing behind; the time of the measurements is not part of

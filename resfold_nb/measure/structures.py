@@ -26,22 +26,13 @@ MIRROR = (-1.0, 1.0, 1.0)
 
 @dataclass(frozen=True)
 class StructureScores:
-    """One structure against the truth.
+    """One structure against the truth."""
 
-    Attributes
-    ----------
-    rmsd, mirror_rmsd : Å after superposition without reflection, to truth and mirror image.
-    lddt : 0 to 1, local differences of pair distances; needs no superposition, so a mirror image scores as the
-        structure itself.
-    tm_score : 0 to 1, as in `tm_score`; NaN for a chain that is too short for it.
-    contact_precision : 0 to 1, as in `contact_precision`; NaN without predicted contacts.
-    """
-
-    rmsd: float
-    mirror_rmsd: float
-    lddt: float
-    tm_score: float
-    contact_precision: float
+    rmsd: float  # Å after superposition without reflection
+    mirror_rmsd: float  # the same, to the truth's mirror image
+    lddt: float  # 0 to 1, local differences of pair distances; a mirror image scores as the structure itself
+    tm_score: float  # 0 to 1, as in `tm_score`; NaN for a chain that is too short for it
+    contact_precision: float  # 0 to 1, as in `contact_precision`; NaN without predicted contacts
 
 
 def score(predicted: np.ndarray, truth: np.ndarray, length: int | None = None) -> StructureScores:
@@ -218,20 +209,12 @@ def embed(by_separation: np.ndarray, length: int, hand: float) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Copied:
-    """What the nearest training chain has to say of a target.
+    """What the nearest training chain has to say of a target."""
 
-    Attributes
-    ----------
-    id : of the training chain.
-    identity : share of the aligned residues that are the same.
-    rows : (n,) residues of the target that are aligned; the others are not placed.
-    points : (n, 3) Å, the training chain's points at those residues.
-    """
-
-    id: str
-    identity: float
-    rows: np.ndarray
-    points: np.ndarray
+    id: str  # of the training chain
+    identity: float  # share of the aligned residues that are the same
+    rows: np.ndarray  # (n,) residues of the target that are aligned; the others are not placed
+    points: np.ndarray  # (n, 3) Å, the training chain's points at those residues
 
 
 def nearest_chain(sequence: str, training: Sequence[Structure]) -> Copied:
