@@ -6,6 +6,7 @@ import math
 import random
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
@@ -75,23 +76,26 @@ def train(recipe: Recipe, batch: Batch, seed: int = 0, device: torch.device | st
     model, optimiser = engine.model(predictor, recipe), engine.optimiser(recipe, predictor.parameters())
     parts = [(part, Features.of(part)) for part in batch.to(device).parts(recipe.proteins_per_step)]
     noise = torch.Generator(device).manual_seed(seed + 1_000_003)
+
+    def update(part: Batch, features: Features, calls: int, step: int) -> Tensor:
+        drawn = draw(recipe, part, features, noise, step)                     # x0, eps (B n, N, 3), t (B n,)
+        if calls:
+            loss = rollout_loss(recipe, model, drawn, features, calls, noise)
+        else:
+            loss = training_loss(recipe, model, drawn, features)
+        optimiser.zero_grad()
+        engine.backward(loss)
+        if recipe.clip is not None:
+            nn.utils.clip_grad_norm_(predictor.parameters(), recipe.clip)
+        optimiser.step()
+        return loss.detach()
+
     yield State(0, torch.full((), math.nan, device=device), predictor)
-    for step, (part, calls) in enumerate(plan(recipe, len(parts), seed), start=1):
-
-        def update(part: int = part, calls: int = calls, step: int = step) -> Tensor:
-            drawn = draw(recipe, *parts[part], noise, step)                   # x0, eps (B n, N, 3), t (B n,)
-            loss = (rollout_loss(recipe, model, drawn, parts[part][1], calls, noise) if calls
-                    else training_loss(recipe, model, drawn, parts[part][1]))
-            optimiser.zero_grad()
-            engine.backward(loss)
-            if recipe.clip is not None:
-                nn.utils.clip_grad_norm_(predictor.parameters(), recipe.clip)
-            optimiser.step()
-            return loss.detach()
-
+    for step, (i, calls) in enumerate(plan(recipe, len(parts), seed), start=1):
         predictor.train()
         engine.set_rate(optimiser, recipe.learning_rate * learning_rate(recipe, step - 1))
-        loss = engine.run((part, calls, recipe.timesteps_at(step)), update, noise)
+        kind = i, calls, recipe.timesteps_at(step)
+        loss = engine.run(kind, partial(update, *parts[i], calls, step), noise)
         if step == recipe.steps and not torch.isfinite(loss):  # only here: each look makes a GPU wait
             raise FloatingPointError(f"recipe {recipe.name!r} (form {recipe.form}, seed {seed}) ended with a loss "
                                      f"of {float(loss)}; lower learning_rate, or set clip=1.0")
