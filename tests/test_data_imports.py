@@ -48,7 +48,7 @@ def run(code: str) -> subprocess.CompletedProcess[str]:
 def test_rooms_import_with_torch_and_numpy_alone() -> None:
     result = run(
         """
-        import resfold_nb.data, resfold_nb.diffusion, resfold_nb.model, resfold_nb.training
+        import resfold_nb.data, resfold_nb.training, resfold_nb.engine, resfold_nb.measure
         batch = resfold_nb.data.make_batch(resfold_nb.data.load("1R69_A"))
         resfold_nb.data.rmsd(batch.x0, batch.x0)
         resfold_nb.data.catalogue(), resfold_nb.data.training_set_scale()

@@ -6,6 +6,7 @@ import json
 import random
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import roma
@@ -22,6 +23,7 @@ from resfold_nb.studies.checkpoint import load_checkpoint, save_checkpoint
 from resfold_nb.training import (
     Curriculum,
     Draw,
+    Engine,
     Recipe,
     Rollout,
     build,
@@ -59,6 +61,21 @@ def test_the_loop_yields_its_start_and_every_step_and_leaves_random_state_alone(
     assert [step for step, _ in states] == list(range(13))
     assert states[0][1] != states[0][1]  # NaN: nothing was trained yet
     assert torch.equal(torch.rand(1), expected)
+
+
+def test_an_engine_is_handed_in_or_left_out() -> None:
+    """Each step passes through it; the fast one's numbers are the plain one's to the bit."""
+    class Counting(Engine):
+        kinds: list[tuple[int, ...]] = []
+
+        def run(self, kind: Any, update: Any, noise: Any) -> torch.Tensor:
+            self.kinds.append(kind)
+            return update()
+
+    recipe = TINY.but(steps=4, rollout=Rollout(2))
+    counted, plain, fast = ([float(s.loss) for s in states][1:] for states in (
+        train(recipe, BATCH, engine=Counting()), train(recipe, BATCH), train_fast(recipe, BATCH)))
+    assert counted == plain == fast and Counting.kinds == [(0, 0, 50), (0, 2, 50)] * 2
 
 
 @pytest.mark.parametrize("changes", [{}, {"rollout": Rollout(2, checkpoint=True)},
