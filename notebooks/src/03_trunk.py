@@ -17,7 +17,6 @@ seed = 0
 
 # %%
 import math
-from dataclasses import replace
 
 import numpy as np
 import torch
@@ -25,7 +24,8 @@ import torch
 from resfold_nb import measure, show
 from resfold_nb.data import AMINO_ACIDS, load, make_batch
 from resfold_nb.diffusion import linear
-from resfold_nb.model import Features, NetworkSize, as_written, count_parameters
+from resfold_nb.engine import as_written
+from resfold_nb.model import Features, NetworkSize, count_parameters
 from resfold_nb.training import build, named_recipe, train
 from resfold_nb.workbook import goal, metric, start
 
@@ -42,16 +42,11 @@ session = start(profile, seed, notebook="03_trunk")
 protein = load(session.pick(ci="1WY3_A", laptop="1HZ6_A", gpu="1HZ6_A"))
 batch = make_batch(protein)
 features, L = Features.of(batch), len(protein)
-tables = linear(50).to("cpu", torch.float32)
-eps = torch.randn(batch.x0.shape, generator=torch.Generator().manual_seed(seed))
-x_t = tables.add_noise(batch.x0, eps, torch.tensor([25]))
-inputs = {"residue": batch.residue, "chain": batch.chain, "position": batch.position, "x_t": x_t}
-show.table([{"input": name, "shape": tuple(x.shape), "type": str(x.dtype).removeprefix("torch."),
-             "first two residues": "; ".join(str(v.tolist()) if v.ndim == 0 else
-                                             ", ".join(f"{c:.2f}" for c in v) for v in x[0, :2])}
-            for name, x in inputs.items()], f"What the trunk is told about {protein.id}")
-show.structure(protein, alt=f"Backbone of {protein.id}, {L} residues, dark at the first residue "
-                            "and light at the last.")
+schedule = linear(50).to("cpu", torch.float32)
+eps = torch.randn(batch.x0.shape, generator=torch.Generator().manual_seed(seed))    # (1, L, 3)
+x_t = schedule.add_noise(batch.x0, eps, torch.tensor([25]))                         # (1, L, 3)
+print(f"the first residues: {protein.sequence[:8]}, {batch.residue[0, :8].tolist()}")
+show.structure(protein, alt=f"Backbone of {protein.id}, {L} residues, dark at the first and light at the last.")
 
 # %% [markdown]
 # ## The weights
@@ -66,35 +61,22 @@ recipe = named_recipe("well_fed", profile, form="residual", trunk_layers=2, nois
                       steps=session.pick(ci=80, laptop=200, gpu=1000))
 if profile == "gpu":  # the full size
     recipe = recipe.but(width=256, trunk_layers=9, denoiser_blocks=7, heads=8, learning_rate=5e-4)
-size = recipe.size
-width, heads, layers = size.width, size.heads, size.trunk_layers
 untrained = build(recipe, seed)
 for state in train(recipe, batch, seed, session.device):
     pass
 trained = state.predictor.to("cpu").eval()
-weights = {"untrained": untrained.network.trunk.state_dict(),
-           "trained": trained.network.trunk.state_dict()}
+weights = {"untrained": untrained.network.trunk.state_dict(), "trained": trained.network.trunk.state_dict()}
 w = weights["untrained"]
+width, heads, layers = recipe.size.width, recipe.size.heads, recipe.size.trunk_layers
 print(f"width {width}, {layers} blocks, {heads} heads; trained for {recipe.steps} steps")
 
 # %%
-full = build(replace(recipe, size=NetworkSize.full()), seed).network
-
-
-def part_sizes(trunk):
-    named = {"residue types": trunk.residue, "chains": trunk.chain, "points": trunk.points,
-             "project": trunk.project, "attention": [b.attention for b in trunk.blocks],
-             "feed-forward": [b.feed_forward for b in trunk.blocks], "whole trunk": trunk}
-    return {name: sum(map(count_parameters, part)) if isinstance(part, list)
-            else count_parameters(part) for name, part in named.items()}
-
-
-here, there = part_sizes(untrained.network.trunk), part_sizes(full.trunk)
-show.table([{"part": name, "here": f"{here[name]:,}", "full size": f"{there[name]:,}"}
-            for name in here],
-           "Parameters of the trunk by part; the layer norms count in the whole alone. Full size: "
-           "the public code's defaults")
-trunk_share = there["whole trunk"] / count_parameters(full)
+full = build(recipe.but(size=NetworkSize.full()), seed).network
+sizes = {name: {part: count_parameters(module) for part, module in (*trunk.named_children(), ("all", trunk))}
+         for name, trunk in (("here", untrained.network.trunk), ("full size", full.trunk))}
+show.table([{"trunk": name} | {part: f"{n:,}" for part, n in parts.items()} for name, parts in sizes.items()],
+           "Parameters of the trunk by part. Full size: the public code's defaults")
+trunk_share = sizes["full size"]["all"] / count_parameters(full)
 show.say(f"In the full size the trunk holds {trunk_share:.0%} of {count_parameters(full):,} parameters.")
 
 # %% [markdown]
@@ -103,28 +85,20 @@ show.say(f"In the full size the trunk holds {trunk_share:.0%} of {count_paramete
 # An *embedding* is a matrix with a row for each kind of thing. Looking a row up is the same as
 # multiplying a one-hot vector by the matrix.
 
-# %%
-table = w["residue.weight"]  # (21, width): 20 amino acids and unknown
-looked_up = table[batch.residue]  # (1, L, width)
-one_hot = torch.nn.functional.one_hot(batch.residue, len(table)).float()  # (1, L, 21)
-goal("lookup against one-hot product", float((looked_up - one_hot @ table).abs().max()), "<=", 1e-6)
-
-
+# %% tags=["plot"]
 def draw(matrices, title, alt, x="channel", y="residue, from 0", value="value", diverging=True, **more):
-    """Matrices side by side, by heading."""
-    fig = show.heatmaps(matrices, title=title, x=x, y=y, value=value, diverging=diverging, **more)
-    show.figure(fig, alt)
+    """Matrices (rows, columns) or (1, rows, columns) side by side, by heading."""
+    grids = {name: m.reshape(m.shape[-2:]) for name, m in matrices.items()}
+    show.figure(show.heatmaps(grids, title=title, x=x, y=y, value=value, diverging=diverging, **more), alt)
 
-
-def draw_tokens(panels, title, alt):
-    """Residue by channel; one unnamed tensor (1, L, channels) or several by name."""
-    panels = panels if isinstance(panels, dict) else {"": panels}
-    draw({k: v[0] for k, v in panels.items()}, title, alt)
-
-
-draw_tokens(looked_up, f"Residue type as {width} channels ({protein.id}, untrained)",
-            "Embedded residue types, a row for each residue and a column for each channel. Residues "
-            "of the same amino acid have the same row.")
+# %%
+table = w["residue.weight"]                                                         # (21, width)
+looked_up = table[batch.residue]                                                    # (1, L, width)
+one_hot = torch.nn.functional.one_hot(batch.residue, len(table)).float()            # (1, L, 21)
+goal("lookup against one-hot product", float((looked_up - one_hot @ table).abs().max()), "<=", 1e-6)
+draw({"": looked_up}, f"Residue type as {width} channels ({protein.id}, untrained)",
+     "Embedded residue types, a row for each residue and a column for each channel. Residues of the same amino "
+     "acid have the same row.")
 
 # %% [markdown]
 # Which residues have tokens that point the same way? The *cosine similarity* of two tokens is 1 for
@@ -133,21 +107,13 @@ draw_tokens(looked_up, f"Residue type as {width} channels ({protein.id}, untrain
 
 # %%
 def similarity(tokens):
-    """(L, width) -> (L, L): cosines between residues."""
-    unit = tokens / tokens.norm(dim=-1, keepdim=True)
-    return unit @ unit.T
+    """(1, L, width) -> (1, L, L): cosines between residues."""
+    unit = tokens / tokens.norm(dim=-1, keepdim=True)                               # (1, L, width)
+    return (unit @ unit.mT).clamp(-1, 1)
 
 
-def draw_similarity(panels, title, alt):
-    cosines = {k: similarity(v[0]).clamp(-1, 1) for k, v in panels.items()}
-    draw(cosines, title, alt, x="residue, from 0", value="cosine", height=420)
-
-
-same = batch.residue[0][:, None] == batch.residue[0]
-cosine = similarity(looked_up[0])
-show.say(f"Same amino acid: cosine {cosine[same].mean():.2f}. Different ones: "
-         f"{round(float(cosine[~same].mean()), 2) + 0.0:.2f} ± {cosine[~same].std():.2f}; in {width} "
-         "dimensions random directions are nearly at right angles.")
+def draw_similarity(tokens, title, alt):
+    draw({n: similarity(v) for n, v in tokens.items()}, title, alt, "residue, from 0", value="cosine", height=420)
 
 # %% [markdown]
 # ## Chain
@@ -156,12 +122,10 @@ show.say(f"Same amino acid: cosine {cosine[same].mean():.2f}. Different ones: "
 # row; in a complex this is what tells the chains apart.
 
 # %%
-chain = w["chain.weight"][batch.chain]  # (1, L, width / 4)
-pair = make_batch(load("1AK4_A_D"))
-rows = [{"protein": b.ids[0], "residues": b.chain.shape[1],
-         "shape": tuple(w["chain.weight"][b.chain].shape),
-         "different rows": len(w["chain.weight"][b.chain][0].unique(dim=0))} for b in (batch, pair)]
-show.table(rows, "The chain embedding of this protein and of a complex")
+chain = w["chain.weight"][batch.chain]                                              # (1, L, width / 4)
+complex_chain = w["chain.weight"][make_batch(load("1AK4_A_D")).chain]               # (1, L of both, width / 4)
+show.say(f"Different rows in {protein.id}: {len(chain[0].unique(dim=0))}. In 1AK4_A_D, a complex of "
+         f"{complex_chain.shape[1]} residues: {len(complex_chain[0].unique(dim=0))}.")
 
 # %% [markdown]
 # ## Position: waves
@@ -175,20 +139,24 @@ show.table(rows, "The chain embedding of this protein and of a complex")
 # with $w$ the width.
 
 # %%
-k = torch.arange(0, width, 2, dtype=torch.float32)  # 0, 2, 4, ...: this is 2k
-frequency = torch.exp(-math.log(10_000.0) / width * k)  # (width / 2,)
-angle = batch.position[..., None] * frequency  # (1, L, width / 2)
-position = torch.cat([angle.sin(), angle.cos()], dim=-1)  # (1, L, width)
-draw_tokens(position, f"Position as {width} channels ({protein.id})",
-            "Sinusoidal position channels by residue: the left half are sines, the right half "
-            "cosines, each from fast waves to slow ones.")
+def waves(position, width):
+    """(B, L) -> (B, L, width): sines, then cosines, of slower and slower waves."""
+    two_k = torch.arange(0, width, 2, dtype=torch.float32)                          # (width / 2,)
+    frequency = torch.exp(-math.log(10_000.0) / width * two_k)                      # (width / 2,)
+    angle = position[..., None] * frequency                                         # (B, L, width / 2)
+    return torch.cat([angle.sin(), angle.cos()], dim=-1)
+
+
+position = waves(batch.position, width)                                             # (1, L, width)
+draw({"": position}, f"Position as {width} channels ({protein.id})",
+     "Sinusoidal position channels by residue: the left half are sines, the right half cosines, each from fast "
+     "waves to slow ones.")
 
 # %%
 draw_similarity({"residue type": looked_up, "position": position},
                 f"Who resembles whom, before anything is mixed ({protein.id}, untrained)",
-                "Cosine similarity between residues: by residue type it is 1 wherever two residues "
-                "are of one kind; by position it is a band that fades with the distance along the "
-                "chain.")
+                "Cosine similarity between residues: by residue type it is 1 wherever two residues are of one "
+                "kind; by position it is a band that fades with the distance along the chain.")
 
 # %% [markdown]
 # ## Points through a linear layer
@@ -202,12 +170,12 @@ def dense(x, w, name):
     return x @ w[f"{name}.weight"].T + w[f"{name}.bias"]
 
 
-noisy = {f"t = {t}": tables.add_noise(batch.x0, eps, torch.tensor([t])) for t in (0, 25, 49)}
-points = dense(x_t, w, "points")  # (1, L, width / 2)
+points = dense(x_t, w, "points")                                                    # (1, L, width / 2)
+noisy = {f"t = {t}": schedule.add_noise(batch.x0, eps, torch.tensor([t])) for t in (0, 25, 49)}
 draw_similarity({t: dense(x, w, "points") for t, x in noisy.items()},
                 f"Points as {width // 2} channels, from clean to noise ({protein.id}, untrained)",
-                "Cosine similarity between residues of the embedded points at three noise levels: "
-                "the fold's pattern at t = 0 is overlaid by noise at t = 25 and hardly left at t = 49.")
+                "Cosine similarity between residues of the embedded points at three noise levels: the fold's "
+                "pattern at t = 0 is overlaid by noise at t = 25 and hardly left at t = 49.")
 
 # %% [markdown]
 # ## Predict first
@@ -218,15 +186,10 @@ draw_similarity({t: dense(x, w, "points") for t, x in noisy.items()},
 # ## Concatenate and project
 
 # %%
-parts = {"residue type": looked_up, "chain": chain, "position": position, "points": points}
-side_by_side = torch.cat(list(parts.values()), dim=-1)
-projected = dense(side_by_side, w, "project")  # (1, L, width)
-shapes = {**parts, "side by side": side_by_side, "project.weight": w["project.weight"],
-          "tokens": projected}
-show.table([{"tensor": n, "shape": tuple(x.shape)} for n, x in shapes.items()],
-           "Four parts become one token a residue")
-draw_tokens(projected, f"Tokens after the projection ({protein.id}, untrained)",
-            "The projected tokens, residue by channel: every channel mixes all four parts.")
+side_by_side = torch.cat([looked_up, chain, position, points], dim=-1)              # (1, L, 2.75 width)
+projected = dense(side_by_side, w, "project")                                       # (1, L, width)
+draw({"": projected}, f"Tokens after the projection ({protein.id}, untrained)",
+     "The projected tokens, residue by channel: every channel mixes all four parts.")
 
 # %% [markdown]
 # The projection is linear, so a token is a sum of one term for each part. That lets us ask how
@@ -236,18 +199,16 @@ draw_tokens(projected, f"Tokens after the projection ({protein.id}, untrained)",
 def shares(w, x):
     """Variance over residues of each part's term, as a share of the four terms' sum."""
     given = {"residue type": w["residue.weight"][batch.residue], "chain": w["chain.weight"][batch.chain],
-             "position": position, "points": dense(x, w, "points")}
-    columns = w["project.weight"].split([p.shape[-1] for p in given.values()], dim=1)
-    terms = {n: p @ c.T for (n, p), c in zip(given.items(), columns)}
-    variance = {n: float(v[0].var(0).sum()) for n, v in terms.items()}
-    return {n: v / sum(variance.values()) for n, v in variance.items()}
+             "position": position, "points": dense(x, w, "points")}                 # (1, L, n) each
+    columns = w["project.weight"].split([p.shape[-1] for p in given.values()], dim=1)   # (width, n) each
+    terms = {name: p @ c.T for (name, p), c in zip(given.items(), columns)}         # (1, L, width) each
+    variance = {name: float(term[0].var(0).sum()) for name, term in terms.items()}
+    return {name: v / sum(variance.values()) for name, v in variance.items()}
 
 
 by_part = {name: shares(v, x_t) for name, v in weights.items()}
-show.table([{"weights": name, **{n: f"{v:.0%}" for n, v in s.items()}} for name, s in by_part.items()],
+show.table([{"weights": name} | {n: f"{v:.0%}" for n, v in s.items()} for name, s in by_part.items()],
            f"Where the difference between residues comes from, at t = 25 ({recipe.steps} steps)")
-most = {name: max(s, key=s.get) for name, s in by_part.items()}
-show.say("Most of it: " + ", ".join(f"{part} ({name})" for name, part in most.items()) + ".")
 
 # %% [markdown]
 # ## Layer norm
@@ -259,21 +220,18 @@ show.say("Most of it: " + ", ".join(f"{part} ({name})" for name, part in most.it
 # %%
 def layer_norm(x, w, name):
     """(..., width) -> the same; 1e-5 keeps the root away from zero."""
-    centred = x - x.mean(-1, keepdim=True)
-    spread = torch.sqrt((centred**2).mean(-1, keepdim=True) + 1e-5)
+    centred = x - x.mean(-1, keepdim=True)                                          # (..., width)
+    spread = torch.sqrt((centred**2).mean(-1, keepdim=True) + 1e-5)                 # (..., 1)
     return centred / spread * w[f"{name}.weight"] + w[f"{name}.bias"]
 
 
-normed = layer_norm(projected, w, "blocks.0.attention_norm")
-residues = np.arange(L)
-groups = {"mean over channels": [show.Line("before", residues, projected[0].mean(-1), "#E69F00", "dash"),
-                                 show.Line("after", residues, normed[0].mean(-1), "#0072B2")],
-          "standard deviation": [show.Line("before", residues, projected[0].std(-1), "#E69F00", "dash"),
-                                 show.Line("after", residues, normed[0].std(-1), "#0072B2")]}
-fig = show.panels(groups, title=f"Layer norm, residue by residue ({protein.id}, untrained)",
-                  x="residue, from 0", y="over a token's channels")
-show.figure(fig, "Mean and standard deviation of each token's channels before and after layer norm: "
-                 "they differ between residues before, and are 0 and 1 for all of them after.")
+normed = layer_norm(projected, w, "blocks.0.attention_norm")                        # (1, L, width)
+draw({"before": projected, "after": normed}, f"Layer norm, residue by residue ({protein.id}, untrained)",
+     "Tokens before and after layer norm, residue by channel, on one colour scale: afterwards no row is paler "
+     "than another.")
+before, after = (x.std(-1, correction=0) for x in (projected, normed))
+show.say(f"Standard deviation of a token's channels: {before.min():.2f} to {before.max():.2f} before, "
+         f"{after.min():.2f} to {after.max():.2f} after.")
 
 # %% [markdown]
 # ## Attention
@@ -290,27 +248,18 @@ show.figure(fig, "Mean and standard deviation of each token's channels before an
 # %%
 def attention(x, w, name, heads, mask=None):
     """Tokens (B, L, width) -> mixed tokens (B, L, width) and maps (B, heads, L, L)."""
-    q, k, v = (split(dense(x, w, f"{name}.{part}"), heads) for part in ("query", "key", "value"))
-    scores = q @ k.transpose(-1, -2) / math.sqrt(q.shape[-1])  # (B, heads, L, L)
+    q, k, v = (dense(x, w, f"{name}.{part}").unflatten(-1, (heads, -1)).transpose(1, 2)
+               for part in ("query", "key", "value"))                               # (B, heads, L, d) each
+    scores = q @ k.mT / math.sqrt(q.shape[-1])                                      # (B, heads, L, L)
     if mask is not None:
         scores = scores.masked_fill(~mask[:, None, None, :], -math.inf)
-    weight = torch.exp(scores - scores.amax(-1, keepdim=True))
-    weight = weight / weight.sum(-1, keepdim=True)  # each row sums to 1
-    heard = (weight @ v).transpose(1, 2).reshape(x.shape)  # heads side by side again
+    weight = torch.exp(scores - scores.amax(-1, keepdim=True))                      # (B, heads, L, L)
+    weight = weight / weight.sum(-1, keepdim=True)                                  # each row sums to 1
+    heard = (weight @ v).transpose(1, 2).flatten(-2)                                # (B, L, width) heads side by side
     return dense(heard, w, f"{name}.out"), weight
 
 
-def split(x, heads):
-    """(B, L, width) -> (B, heads, L, width / heads)."""
-    B, L, width = x.shape
-    return x.reshape(B, L, heads, width // heads).transpose(1, 2)
-
-
-mixed, maps = attention(normed, w, "blocks.0.attention", heads)
-shown = {"tokens, after the norm": normed, "one query for each head": split(normed, heads),
-         "attention maps": maps, "mixed tokens": mixed}
-show.table([{"tensor": n, "shape": tuple(x.shape)} for n, x in shown.items()],
-           f"Attention with {heads} heads")
+mixed, maps = attention(normed, w, "blocks.0.attention", heads)                     # (1, L, width), (1, heads, L, L)
 
 # %% [markdown]
 # **Predict first:** random queries and keys. Will an untrained head look at a few residues or at
@@ -319,43 +268,29 @@ show.table([{"tensor": n, "shape": tuple(x.shape)} for n, x in shown.items()],
 # %%
 def embed(w, features, x, with_position=True):
     """Integers (and points, unless the trunk has no use for them) to tokens (B, L, width)."""
-    width = w["residue.weight"].shape[1]
-    frequency = torch.exp(-math.log(10_000.0) / width * torch.arange(0, width, 2).float())
-    angle = features.position[..., None] * frequency
-    waves = torch.cat([angle.sin(), angle.cos()], dim=-1).to(w["project.weight"].dtype)
-    given = [w["residue.weight"][features.residue], w["chain.weight"][features.chain],
-             waves * with_position]
+    given = [w["residue.weight"][features.residue],                                 # (B, L, width)
+             w["chain.weight"][features.chain],                                     # (B, L, width / 4)
+             waves(features.position, width).to(w["norm.weight"].dtype) * with_position]
     if "points.weight" in w:
-        given.append(dense(x, w, "points"))
+        given.append(dense(x, w, "points"))                                         # (B, L, width / 2)
     return dense(torch.cat(given, dim=-1), w, "project")
 
 
-def first_maps(w):
-    tokens = layer_norm(embed(w, features, x_t), w, "blocks.0.attention_norm")
-    return attention(tokens, w, "blocks.0.attention", heads)[1][0]
-
-
-pictures = {name: first_maps(v) for name, v in weights.items()}
 goal("embedding in one function, against the cells above",
      float((embed(w, features, x_t) - projected).abs().max()), "<=", 1e-6)
+first_norm = {n: layer_norm(embed(v, features, x_t), v, "blocks.0.attention_norm") for n, v in weights.items()}
+pictures = {n: attention(first_norm[n], v, "blocks.0.attention", heads)[1][0] for n, v in weights.items()}
 
 # %%
 for name, heads_of in pictures.items():
     draw({f"head {h}": torch.log2(heads_of[h] * L).clamp(-3, 3) for h in range(4)},
          f"Who listens to whom, first block, {name} ({protein.id}, t = 25)",
-         f"Attention of four heads, {name}, against listening to everybody alike: 0 is alike, 1 twice "
-         "as much, −1 half as much; cut off at ±3.", "residue heard", "listener", "log2", height=380)
-
-
-def listened_to(maps):
-    """exp(entropy): as many residues listened to alike would have the same entropy."""
-    return float(torch.exp(-(maps * torch.log(maps + 1e-30)).sum(-1)).mean())
-
-
-reach = {name: listened_to(m) for name, m in pictures.items()}
+         f"Attention of four heads, {name}, against listening to everybody alike: 0 is alike, 1 twice as much, "
+         "−1 half as much; cut off at ±3.", "residue heard", "listener", "log2", height=380)
+# exp(entropy): as many residues listened to alike would have the same entropy
+reach = {name: float(torch.exp(-(m * torch.log(m + 1e-30)).sum(-1)).mean()) for name, m in pictures.items()}
 show.say("A residue listens to " + ", ".join(f"{v:.1f} of {L} residues ({n})" for n, v in reach.items())
-         + f" in the mean over heads and residues (exponential of the entropy); {recipe.steps} steps "
-         "of training.")
+         + f" in the mean over heads and residues (exponential of the entropy); {recipe.steps} steps of training.")
 
 # %% [markdown]
 # The same for every block and head, to play with: pick a residue in the sequence or in 3D. The
@@ -365,9 +300,9 @@ show.say("A residue listens to " + ", ".join(f"{v:.1f} of {L} residues ({n})" fo
 # %%
 heard = measure.attention_maps(trained, x_t, torch.tensor([25]), features)
 own = [k for k, name in enumerate(heard.names) if name.startswith("trunk")]
-show.attention_view(protein, heard.weights[own], [heard.names[k] for k in own], residue=L // 2,
-                    alt=f"Whom each residue of {protein.id} listens to in the trained trunk, at t = 25: "
-                        "pick a residue, a block and a head. Left on the chain, right all residues.")
+show.attention_view(protein, heard.weights[own], [heard.names[k] for k in own], residue=L // 2, alt=f"Whom each "
+                    f"residue of {protein.id} listens to in the trained trunk, at t = 25: pick a residue, a block "
+                    "and a head. Left on the chain, right all residues.")
 
 # %% [markdown]
 # ## Add, do not replace
@@ -378,11 +313,11 @@ show.attention_view(protein, heard.weights[own], [heard.names[k] for k in own], 
 # the residual form of the report, which adds $x_t$ to the output.
 
 # %%
-after_attention = projected + mixed
-draw_tokens({"came in": projected, "attention adds": mixed, "goes on": after_attention},
-            f"The residual connection ({protein.id}, untrained)",
-            "Tokens before attention, what attention adds and their sum, on one colour scale: what "
-            "is added is nearly the same for all residues when attention is nearly even.")
+after_attention = projected + mixed                                                 # (1, L, width)
+draw({"came in": projected, "attention adds": mixed, "goes on": after_attention},
+     f"The residual connection ({protein.id}, untrained)",
+     "Tokens before attention, what attention adds and their sum, on one colour scale: what is added is nearly "
+     "the same for all residues when attention is nearly even.")
 
 # %% [markdown]
 # ## Feed-forward
@@ -397,15 +332,13 @@ def feed_forward(x, w, name):
     return dense(hidden, w, f"{name}.2"), hidden
 
 
-second_norm = layer_norm(after_attention, w, "blocks.0.feed_forward_norm")
-thought, hidden = feed_forward(second_norm, w, "blocks.0.feed_forward")
-after_block = after_attention + thought
-draw({"": hidden[0]}, f"The hidden layer ({protein.id}, untrained)",
-     "Hidden layer of the first block's feed-forward part, residue by hidden channel; dark is zero, "
-     "where ReLU has cut a negative number off.", x="hidden channel", diverging=False)
-show.say(f"Shape {tuple(hidden.shape)}; {float((hidden == 0).float().mean()):.0%} of the numbers are zero. "
-         f"Against the tokens that came in, attention added {float(mixed.norm() / projected.norm()):.0%} and "
-         f"feed-forward {float(thought.norm() / after_attention.norm()):.0%} (root mean square).")
+second_norm = layer_norm(after_attention, w, "blocks.0.feed_forward_norm")          # (1, L, width)
+thought, hidden = feed_forward(second_norm, w, "blocks.0.feed_forward")             # ..., (1, L, 4 width)
+after_block = after_attention + thought                                             # (1, L, width)
+draw({"": hidden}, f"The hidden layer ({protein.id}, untrained)",
+     "Hidden layer of the first block's feed-forward part, residue by hidden channel; dark is zero, where ReLU "
+     "has cut a negative number off.", x="hidden channel", diverging=False)
+show.say(f"{float((hidden == 0).float().mean()):.0%} of the numbers are zero.")
 
 # %% [markdown]
 # ## Blocks on blocks, and a last norm
@@ -420,14 +353,12 @@ def block(x, w, name, heads, mask=None):
 
 
 def trunk(w, features, x, heads, with_position=True):
-    """The tokens after each step, by name; the last is what the denoiser gets."""
-    steps = {"projected": embed(w, features, x, with_position)}
-    layers = 1 + max(int(name.split(".")[1]) for name in w if name.startswith("blocks."))
-    for i in range(layers):
-        before = list(steps.values())[-1]
-        steps[f"block {i + 1}"] = block(before, w, f"blocks.{i}", heads, features.mask)
-    steps["last norm"] = layer_norm(list(steps.values())[-1], w, "norm")
-    return steps
+    """The tokens (B, L, width) after each step, by name; the last is what the denoiser gets."""
+    tokens = embed(w, features, x, with_position)
+    steps = {"projected": tokens}
+    for i in range(1 + max(int(name.split(".")[1]) for name in w if name.startswith("blocks."))):
+        steps[f"block {i + 1}"] = tokens = block(tokens, w, f"blocks.{i}", heads, features.mask)
+    return steps | {"last norm": layer_norm(tokens, w, "norm")}
 
 
 through = {name: trunk(v, features, x_t, heads) for name, v in weights.items()}
@@ -435,27 +366,16 @@ goal("block in one function, against the cells above",
      float((through["untrained"]["block 1"] - after_block).abs().max()), "<=", 1e-5)
 
 # %%
-wanted = list(dict.fromkeys(["projected", "block 1", f"block {layers}", "last norm"]))
 for name, steps in through.items():
-    draw_similarity({k: steps[k] for k in wanted},
+    draw_similarity({k: steps[k] for k in dict.fromkeys(["projected", "block 1", f"block {layers}", "last norm"])},
                     f"Who resembles whom in the trunk ({protein.id}, {name})",
-                    f"Cosine similarity between residues after the projection, the first and the last "
-                    f"block and the last norm, {name}, at t = 25.")
-
-
-def mean_cosine(tokens):
-    return float(similarity(tokens[0])[~torch.eye(L, dtype=torch.bool)].mean())
-
-
-show.table([{"weights": name, **{k: mean_cosine(steps[k]) for k in wanted}}
-            for name, steps in through.items()], "Mean cosine between two different residues")
-upper = torch.triu_indices(L, L, 1)
-distance = torch.cdist(batch.x0, batch.x0)[0][tuple(upper)].numpy()
-fold = {name: np.corrcoef(similarity(steps["last norm"][0])[tuple(upper)].numpy(), distance)[0, 1]
-        for name, steps in through.items()}
-show.say("Does the fold show in the tokens that come out? Correlation of two residues' cosine with their "
-         "distance in the true structure: " + ", ".join(f"{v:.2f} ({n})" for n, v in fold.items())
-         + "; −1 would be: the nearer, the more alike.")
+                    f"Cosine similarity between residues after the projection, the first and the last block and "
+                    f"the last norm, {name}, at t = 25.")
+i, j = torch.triu_indices(L, L, 1)
+distance = torch.cdist(batch.x0, batch.x0)[0, i, j]                                 # (L (L - 1) / 2,)
+fold = {n: np.corrcoef(similarity(steps["last norm"])[0, i, j], distance)[0, 1] for n, steps in through.items()}
+show.say("Correlation of two residues' cosine with their distance in the true structure (−1 would be: the nearer, "
+         "the more alike): " + ", ".join(f"{v:.2f} ({n})" for n, v in fold.items()) + ".")
 
 # %% [markdown]
 # ## Hand-built = the package's
@@ -467,24 +387,18 @@ show.say("Does the fold show in the tokens that come out? Correlation of two res
 @torch.no_grad()
 def differences(module, x):
     """Largest difference of each block on the package's tokens, and of the whole trunk."""
-    weights, dtype = module.state_dict(), module.norm.weight.dtype
-    tokens, found = embed(weights, features, x.to(dtype)), {}
+    weights, x = module.state_dict(), x.to(module.norm.weight.dtype)
+    tokens, found = embed(weights, features, x), []
     for i, theirs in enumerate(module.blocks):
-        ours = block(tokens, weights, f"blocks.{i}", heads)
-        tokens = theirs(tokens)
-        found[f"block {i + 1}"] = float((ours - tokens).abs().max())
-    whole = trunk(weights, features, x.to(dtype), heads)["last norm"]
-    found["whole trunk"] = float((whole - module(features, x.to(dtype))).abs().max())
-    return found
+        ours, tokens = block(tokens, weights, f"blocks.{i}", heads), theirs(tokens)
+        found.append(float((ours - tokens).abs().max()))
+    whole = trunk(weights, features, x, heads)["last norm"]
+    return [*found, float((whole - module(features, x)).abs().max())]
 
 
-single = differences(trained.network.trunk, x_t)
-double = differences(build(recipe, seed).double().network.trunk, x_t)
-show.table([{"precision": p, **{n: f"{v:.0e}" for n, v in d.items()}}
-            for p, d in (("float32, trained", single), ("float64, untrained", double))],
-           "Largest difference between the hand-built trunk and the package's")
-goal("hand-built trunk against the package, float32", max(single.values()), "<=", 1e-5)
-goal("hand-built trunk against the package, float64", max(double.values()), "<=", 1e-10)
+goal("hand-built trunk against the package, float32", max(differences(trained.network.trunk, x_t)), "<=", 1e-5)
+goal("hand-built trunk against the package, float64",
+     max(differences(build(recipe, seed).double().network.trunk, x_t)), "<=", 1e-10)
 
 # %% [markdown]
 # PyTorch has a transformer block of its own. With our weights copied over, it too is this block. It
@@ -493,15 +407,14 @@ goal("hand-built trunk against the package, float64", max(double.values()), "<="
 # %%
 def torchs_own(w, name):
     """torch.nn.TransformerEncoderLayer holding the weights of one of our blocks."""
-    layer = torch.nn.TransformerEncoderLayer(width, heads, 4 * width, dropout=0.0,
-                                             batch_first=True, norm_first=True).eval()
+    layer = torch.nn.TransformerEncoderLayer(width, heads, 4 * width, 0.0, batch_first=True, norm_first=True).eval()
     renamed = {"attention_norm": "norm1", "feed_forward_norm": "norm2", "feed_forward.0": "linear1",
                "feed_forward.2": "linear2", "attention.out": "self_attn.out_proj"}
     state = {f"{theirs}.{kind}": w[f"{name}.{ours}.{kind}"]
              for ours, theirs in renamed.items() for kind in ("weight", "bias")}
-    for kind in ("weight", "bias"):
-        state[f"self_attn.in_proj_{kind}"] = torch.cat(
-            [w[f"{name}.attention.{part}.{kind}"] for part in ("query", "key", "value")])
+    for kind in ("weight", "bias"):                                                 # (3 width, width), (3 width,)
+        three = [w[f"{name}.attention.{part}.{kind}"] for part in ("query", "key", "value")]
+        state[f"self_attn.in_proj_{kind}"] = torch.cat(three)
     layer.load_state_dict(state)
     return layer
 
@@ -520,9 +433,7 @@ alone, padded = Features.of(make_batch(load("1WY3_A"))), Features.of(both)
 n = alone.residue.shape[1]
 beside = trunk(w, padded, both.x0, heads)["last norm"][:1, :n]
 by_itself = trunk(w, alone, both.x0[:1, :n], heads)["last norm"]
-print(f"{n} residues, padded to {both.x0.shape[1]}")
-goal("tokens of a padded protein against the same alone",
-     float((beside - by_itself).abs().max()), "<=", 1e-5)
+goal("tokens of a padded protein against the same alone", float((beside - by_itself).abs().max()), "<=", 1e-5)
 maps = attention(embed(w, padded, both.x0), w, "blocks.0.attention", heads, padded.mask)[1]
 goal("attention weight on padding", float(maps[0, :, :, n:].max()), "==", 0.0)
 
@@ -536,28 +447,28 @@ goal("attention weight on padding", float(maps[0, :, :, n:].max()), "==", 0.0)
 
 # %%
 blind = build(recipe.but(trunk_sees_points=False), seed)
+x_all = schedule.add_noise(batch.x0, eps, torch.arange(50))                         # (50, L, 3)
 
 
 @torch.no_grad()
 def likeness(network):
     """Mean cosine of each residue's token at t with its token at t = 0, for t = 0 ... 49."""
-    x = torch.stack([tables.add_noise(batch.x0, eps, torch.tensor([t]))[0] for t in range(50)])
-    tokens = network.trunk(features.repeat(50), x)
+    tokens = network.trunk(features.repeat(50), x_all)                              # (50, L, width)
     return torch.nn.functional.cosine_similarity(tokens, tokens[:1], dim=-1).mean(-1).numpy()
 
 
-curves = {"reads the points, untrained": (likeness(untrained.network), "#E69F00", "dash"),
-          "reads the points, trained": (likeness(trained.network), "#D55E00", "solid"),
-          "sequence only (fix E)": (likeness(blind.network), "#0072B2", "dashdot")}
-fig = show.chart([show.Line(n, np.arange(50), y, *look) for n, (y, *look) in curves.items()],
+curves = {"reads the points, untrained": likeness(untrained.network),
+          "reads the points, trained": likeness(trained.network), "sequence only (fix E)": likeness(blind.network)}
+
+# %% tags=["plot"]
+looks = (("#E69F00", "dash"), ("#D55E00", "solid"), ("#0072B2", "dashdot"))
+fig = show.chart([show.Line(name, np.arange(50), y, *look) for (name, y), look in zip(curves.items(), looks)],
                  title=f"How far the trunk's tokens move with the noise ({protein.id})",
                  x="timestep t", y="cosine with the token at t = 0")
-show.figure(fig, "Cosine between a residue's token at t and its token at t = 0, mean over residues: "
-                 "falling with t for a trunk that reads the points, 1 at every t for one that reads "
-                 "the sequence alone.")
-moved = {n: y[49] for n, (y, *_) in curves.items()}
-show.say("At t = 49 the cosine is " + ", ".join(f"{v:.2f} ({n})" for n, v in moved.items()) + ".")
-goal("fix E: tokens move by", float(np.abs(likeness(blind.network) - 1).max()), "<=", 1e-5)
+show.figure(fig, "Cosine between a residue's token at t and its token at t = 0, mean over residues: falling with t "
+                 "for a trunk that reads the points, 1 at every t for one that reads the sequence alone.")
+show.say("At t = 49 the cosine is " + ", ".join(f"{y[49]:.2f} ({n})" for n, y in curves.items()) + ".")
+goal("fix E: tokens move by", float(np.abs(curves["sequence only (fix E)"] - 1).max()), "<=", 1e-5)
 
 # %% [markdown]
 # Two consequences. What the denoiser hears from the report's trunk depends on the noise; what it
@@ -565,26 +476,18 @@ goal("fix E: tokens move by", float(np.abs(likeness(blind.network) - 1).max()), 
 # level, the second once for each protein. A counter on the trunk shows it:
 
 # %%
-@torch.no_grad()
-def trunk_work(predictor):
-    """Proteins that pass through the trunk: in one training step, in sampling one structure."""
-    rows = []
-    hook = predictor.network.trunk.register_forward_hook(lambda m, args, out: rows.append(len(out)))
-    n = recipe.noise_levels
-    predictor(x_t.expand(n, -1, -1), torch.arange(n), features)
-    step = sum(rows)
-    rows.clear()
+def trunk_passes(predictor):
+    """Proteins that pass through the trunk while one structure is sampled."""
+    passes = []
+    hook = predictor.network.trunk.register_forward_hook(lambda module, args, out: passes.append(len(out)))
     with as_written():  # a GPU would play later calls from a recording, past the counter
         measure.sample(predictor, batch, copies=1)
     hook.remove()
-    return step, sum(rows)
+    return sum(passes)
 
 
-work = {"reads the points": trunk_work(untrained), "sequence only (fix E)": trunk_work(blind)}
-show.table([{"trunk": n, f"a step with {recipe.noise_levels} noise levels": a, "one sample": b}
-            for n, (a, b) in work.items()], "Passes of one protein through the trunk, counted")
-goal("trunk passes for one sample, reads the points", work["reads the points"][1], "==", 49)
-goal("trunk passes for one sample, sequence only", work["sequence only (fix E)"][1], "==", 1)
+goal("trunk passes for one sample, reads the points", trunk_passes(untrained), "==", 49)
+goal("trunk passes for one sample, sequence only", trunk_passes(blind), "==", 1)
 
 # %% [markdown]
 # Whether fix E also makes a better model is for [notebook 11](11_fix_e_clean_trunk.ipynb) to measure.
@@ -631,10 +534,9 @@ print("not answered; the solution is" if my_different_tokens is None else "right
       f"{answer}; amino acids that do not occur here: {', '.join(missing) or 'none'}")
 
 # %%
-metric("parameters of the trunk", here["whole trunk"])
+metric("parameters of the trunk", sizes["here"]["all"])
 metric("trunk's share of the full network's parameters", trunk_share)
-metric("residue type's share of the difference between residues, untrained",
-       by_part["untrained"]["residue type"])
+metric("residue type's share of the difference between residues, untrained", by_part["untrained"]["residue type"])
 metric("residues listened to, first block, untrained", reach["untrained"])
-metric("cosine of tokens at t = 49 and t = 0, untrained", moved["reads the points, untrained"])
-metric("cosine of tokens at t = 49 and t = 0, trained", moved["reads the points, trained"])
+metric("cosine of tokens at t = 49 and t = 0, untrained", curves["reads the points, untrained"][49])
+metric("cosine of tokens at t = 49 and t = 0, trained", curves["reads the points, trained"][49])

@@ -16,7 +16,6 @@ seed = 0
 
 # %%
 import math
-from dataclasses import replace
 
 import numpy as np
 import torch
@@ -49,32 +48,22 @@ for state in train(recipe, batch, seed, session.device):
 models = {"untrained": build(recipe, seed).eval(), "trained": state.predictor.to("cpu").eval()}
 networks = {name: model.network.requires_grad_(False) for name, model in models.items()}
 weights = {name: network.denoiser.state_dict() for name, network in networks.items()}
-size = recipe.size
-width, heads, blocks, T = size.width, size.heads, size.denoiser_blocks, size.timesteps
-w = weights["untrained"]
+w, T = weights["untrained"], recipe.timesteps
+width, heads, blocks = recipe.size.width, recipe.size.heads, recipe.size.denoiser_blocks
 print(f"width {width}, {blocks} blocks, {heads} heads; trained for {recipe.steps} steps")
 
 # %%
-def part_sizes(denoiser):
-    def all_of(*names):
-        return sum(count_parameters(getattr(b, name)) for b in denoiser.blocks for name in names)
-
-    return {"time table": count_parameters(denoiser.time), "points": count_parameters(denoiser.points),
-            "AdaLN": all_of("attention_norm", "feed_forward_norm"), "attention": all_of("attention"),
-            "SwiGLU": all_of("feed_forward"), "coordinate head": count_parameters(denoiser.head),
-            "whole denoiser": count_parameters(denoiser)}
+def fed_by_time(denoiser):
+    """Parameters of the time table and of all AdaLN layers."""
+    norms = [norm for block in denoiser.blocks for norm in (block.attention_norm, block.feed_forward_norm)]
+    return count_parameters(denoiser.time) + sum(map(count_parameters, norms))
 
 
-full = build(replace(recipe, size=NetworkSize.full()), seed).network
-here = part_sizes(build(recipe, seed).network.denoiser)
-there = part_sizes(full.denoiser)
-show.table([{"part": n, "here": f"{here[n]:,}", "full size": f"{there[n]:,}"} for n in here],
-           "Parameters of the denoiser by part; the last layer norm counts in the whole alone. Full "
-           "size: the public code's defaults")
-for_time = {n: (p["time table"] + p["AdaLN"]) / p["whole denoiser"]
-            for n, p in (("here", here), ("full", there))}
-show.say(f"Time table and AdaLN: {for_time['here']:.0%} of the denoiser here, "
-         f"{for_time['full']:.0%} in the full size.")
+here, full = (build(r, seed).network.denoiser for r in (recipe, recipe.but(size=NetworkSize.full())))
+time_share = fed_by_time(here) / count_parameters(here)
+show.say(f"Parameters of the denoiser: {count_parameters(here):,} here, {count_parameters(full):,} in the full size "
+         f"(the public code's defaults). Time table and AdaLN, see below, are {time_share:.0%} of them here, "
+         f"{fed_by_time(full) / count_parameters(full):.0%} there.")
 
 # %% [markdown]
 # ## What goes in
@@ -84,13 +73,10 @@ show.say(f"Time table and AdaLN: {for_time['here']:.0%} of the denoiser here, "
 
 # %%
 schedule = linear(T).to("cpu", torch.float32)
-eps = torch.randn(batch.x0.shape, generator=torch.Generator().manual_seed(seed))
-t = torch.tensor([25])
-x_t = schedule.add_noise(batch.x0, eps, t)
-trunk_tokens = {name: network.trunk(features, x_t) for name, network in networks.items()}
-inputs = {"x_t": x_t, "t": t, "trunk tokens": trunk_tokens["untrained"]}
-show.table([{"input": n, "shape": tuple(x.shape), "type": str(x.dtype).removeprefix("torch.")}
-            for n, x in inputs.items()], f"What the denoiser is told about {protein.id}")
+eps = torch.randn(batch.x0.shape, generator=torch.Generator().manual_seed(seed))    # (1, L, 3)
+t = torch.tensor([25])                                                              # (1,)
+x_t = schedule.add_noise(batch.x0, eps, t)                                          # (1, L, 3)
+trunk_tokens = {name: network.trunk(features, x_t) for name, network in networks.items()}   # (1, L, width) each
 
 # %% [markdown]
 # ## Time: a row of a matrix
@@ -102,39 +88,30 @@ show.table([{"input": n, "shape": tuple(x.shape), "type": str(x.dtype).removepre
 # **Predict first:** before training, is the vector of t = 25 more like that of t = 24 or that of
 # t = 3?
 
-# %%
-condition = w["time.weight"][t]  # (1, width)
-
-
+# %% tags=["plot"]
 def draw(matrices, title, alt, x="channel", y="residue, from 0", value="value", diverging=True, **more):
-    """Matrices side by side, by heading."""
-    fig = show.heatmaps(matrices, title=title, x=x, y=y, value=value, diverging=diverging, **more)
-    show.figure(fig, alt)
+    """Matrices (rows, columns) or (1, rows, columns) side by side, by heading."""
+    grids = {name: m.reshape(m.shape[-2:]) for name, m in matrices.items()}
+    show.figure(show.heatmaps(grids, title=title, x=x, y=y, value=value, diverging=diverging, **more), alt)
+
+# %%
+condition = w["time.weight"][t]                                                     # (1, width)
 
 
 def similarity(vectors):
-    """(n, width) -> (n, n): cosines."""
-    unit = vectors / vectors.norm(dim=-1, keepdim=True)
-    return (unit @ unit.T).clamp(-1, 1)
+    """(..., n, width) -> (..., n, n): cosines."""
+    unit = vectors / vectors.norm(dim=-1, keepdim=True)                             # (..., n, width)
+    return (unit @ unit.mT).clamp(-1, 1)
 
 
-times = {name: similarity(v["time.weight"]) for name, v in weights.items()}
-draw(times, "Which timesteps have similar vectors?",
-     "Cosine similarity between the time vectors of all timesteps, before and after a short "
-     "training; on the diagonal it is 1.", x="timestep t", y="timestep t", value="cosine")
-
-# %%
-off = ~torch.eye(T, dtype=torch.bool)
-kept = torch.nn.functional.cosine_similarity(*(v["time.weight"] for v in weights.values()), dim=-1)
-rows = [{"weights": name, "neighbours, t and t + 1": round(float(c.diagonal(1).mean()), 2) + 0.0,
-         "all pairs": round(float(c[off].mean()), 2) + 0.0, "± over pairs": round(float(c[off].std()), 2)}
-        for name, c in times.items()]
-show.table(rows, "Cosine between time vectors: means, and the standard deviation over pairs")
-show.say(f"Condition: shape {tuple(condition.shape)}. Nothing in a fresh table says that neighbouring "
-         f"timesteps are alike. Each row is trained by its own draws: {recipe.steps} steps with "
-         f"{recipe.noise_levels} noise levels give each of the {T} rows about "
-         f"{recipe.steps * recipe.noise_levels / T:.0f}. Cosine of a row with itself before and after: "
-         f"{kept.mean():.3f}.")
+draw({name: similarity(v["time.weight"]) for name, v in weights.items()},
+     "Which timesteps have similar vectors?",
+     "Cosine similarity between the time vectors of all timesteps, before and after a short training; on the "
+     "diagonal it is 1.", x="timestep t", y="timestep t", value="cosine")
+kept = torch.nn.functional.cosine_similarity(*(v["time.weight"] for v in weights.values()), dim=-1)     # (T,)
+show.say("Nothing in a fresh table says that neighbouring timesteps are alike. Each row is trained by its own draws, "
+         f"about {recipe.steps * recipe.noise_levels / T:.0f} here. Cosine of a row with itself before and after "
+         f"{recipe.steps} steps with {recipe.noise_levels} noise levels: {kept.mean():.3f}.")
 
 # %% [markdown]
 # ## Points become tokens, and are added
@@ -148,15 +125,11 @@ def dense(x, w, name):
     return x @ w[f"{name}.weight"].T + w[f"{name}.bias"]
 
 
-points = dense(x_t, w, "points")  # (1, L, width)
-tokens = points + trunk_tokens["untrained"]  # (1, L, width)
-parts = {"points": points, "trunk tokens": trunk_tokens["untrained"], "sum": tokens}
-draw({n: p[0] for n, p in parts.items()}, f"What the first block gets ({protein.id}, untrained, t = 25)",
+points = dense(x_t, w, "points")                                                    # (1, L, width)
+tokens = points + trunk_tokens["untrained"]                                         # (1, L, width)
+draw({"points": points, "trunk tokens": trunk_tokens["untrained"], "sum": tokens},
+     f"What the first block gets ({protein.id}, untrained, t = 25)",
      "Embedded points, trunk tokens and their sum, residue by channel, on one colour scale.")
-for name, v in weights.items():
-    p, k = dense(x_t, v, "points"), trunk_tokens[name]
-    show.say(f"*{name}*: root mean square of a channel {p.square().mean().sqrt():.2f} from the points, "
-             f"{k.square().mean().sqrt():.2f} from the trunk.")
 
 # %% [markdown]
 # ## AdaLN: time sets the scale and the shift
@@ -170,24 +143,23 @@ for name, v in weights.items():
 # %%
 def normalise(x):
     """Each token's channels to mean 0 and standard deviation 1."""
-    centred = x - x.mean(-1, keepdim=True)
+    centred = x - x.mean(-1, keepdim=True)                                          # (B, L, width)
     return centred / torch.sqrt((centred**2).mean(-1, keepdim=True) + 1e-5)
 
 
 def adaptive_norm(x, w, name, condition):
     """Tokens (B, L, width), condition (B, width) -> (B, L, width)."""
-    both = dense(condition, w, f"{name}.modulation")  # (B, 2 width)
-    scale, shift = both[:, None, :].chunk(2, dim=-1)  # (B, 1, width): the same for every residue
+    both = dense(condition, w, f"{name}.modulation")                                # (B, 2 width)
+    scale, shift = both[:, None, :].chunk(2, dim=-1)                                # (B, 1, width): for all residues
     return normalise(x) * (1 + scale) + shift
 
 
 for name, v in weights.items():
-    same = dense(x_t, v, "points") + trunk_tokens[name]
-    at = {f"t = {k}": adaptive_norm(same, v, "blocks.0.attention_norm", v["time.weight"][[k]])[0]
-          for k in (1, 25, 49)}
-    draw(at, f"The same tokens after AdaLN, told three timesteps ({protein.id}, {name})",
-         f"Tokens after the first AdaLN, residue by channel, {name}: the same tokens come in, only the "
-         "timestep that is told differs. It stretches and shifts whole columns.")
+    same = dense(x_t, v, "points") + trunk_tokens[name]                             # (1, L, width)
+    draw({f"t = {k}": adaptive_norm(same, v, "blocks.0.attention_norm", v["time.weight"][[k]]) for k in (1, 25, 49)},
+         f"The same tokens after AdaLN, told three timesteps ({protein.id}, {name})",
+         f"Tokens after the first AdaLN, residue by channel, {name}: the same tokens come in, only the timestep that "
+         "is told differs. It stretches and shifts whole columns.")
 
 # %% [markdown]
 # Whole columns change, in all rows alike: t can make a channel louder or quieter for all residues at
@@ -202,31 +174,30 @@ for name, v in weights.items():
 def attention(x, w, name, heads, mask=None):
     """Tokens (B, L, width) -> mixed tokens (B, L, width) and maps (B, heads, L, L)."""
     q, k, v = (dense(x, w, f"{name}.{part}").unflatten(-1, (heads, -1)).transpose(1, 2)
-               for part in ("query", "key", "value"))  # (B, heads, L, width / heads)
-    scores = q @ k.transpose(-1, -2) / math.sqrt(q.shape[-1])
+               for part in ("query", "key", "value"))                               # (B, heads, L, d) each
+    scores = q @ k.mT / math.sqrt(q.shape[-1])                                      # (B, heads, L, L)
     if mask is not None:
         scores = scores.masked_fill(~mask[:, None, None, :], -math.inf)
-    maps = torch.softmax(scores, dim=-1)
+    maps = torch.softmax(scores, dim=-1)                                            # (B, heads, L, L)
     return dense((maps @ v).transpose(1, 2).flatten(-2), w, f"{name}.out"), maps
 
 
-v = weights["trained"]
-same, maps = dense(x_t, v, "points") + trunk_tokens["trained"], {}
+v, told = weights["trained"], {}
+same = dense(x_t, v, "points") + trunk_tokens["trained"]                            # (1, L, width)
 for k in (1, 49):
     normed = adaptive_norm(same, v, "blocks.0.attention_norm", v["time.weight"][[k]])
-    maps |= {f"head {h}, told t = {k}": torch.log2(m * L).clamp(-3, 3) for h, m in
-             enumerate(attention(normed, v, "blocks.0.attention", heads)[1][0, :2])}
-draw(dict(sorted(maps.items())), f"Who listens to whom, told two timesteps ({protein.id}, trained)",
-     "Attention of two heads of the first block, trained, for the same tokens told t = 1 and t = 49, "
-     "against listening to everybody alike: 0 is alike, 1 twice as much, −1 half as much; cut off at ±3.",
+    told[k] = attention(normed, v, "blocks.0.attention", heads)[1][0]               # (heads, L, L)
+draw({f"head {h}, told t = {k}": torch.log2(told[k][h] * L).clamp(-3, 3) for h in (0, 1) for k in told},
+     f"Who listens to whom, told two timesteps ({protein.id}, trained)",
+     "Attention of two heads of the first block, trained, for the same tokens told t = 1 and t = 49, against "
+     "listening to everybody alike: 0 is alike, 1 twice as much, −1 half as much; cut off at ±3.",
      "residue heard", "listener", "log2", height=400)
 
 # %%
 heard = measure.attention_maps(models["trained"], x_t, t, features)
 own = [k for k, name in enumerate(heard.names) if name.startswith("denoiser")]
-show.attention_view(protein, heard.weights[own], [heard.names[k] for k in own], residue=len(protein) // 2,
-                    alt=f"Whom each residue of {protein.id} listens to in the trained denoiser, at t = 25: "
-                        "pick a residue, a block and a head.")
+show.attention_view(protein, heard.weights[own], [heard.names[k] for k in own], residue=L // 2, alt="Whom each "
+                    "residue listens to in the trained denoiser, at t = 25: pick a residue, a block and a head.")
 
 # %% [markdown]
 # ## SwiGLU: a feed-forward layer with a gate
@@ -244,27 +215,26 @@ def silu(g):
 
 def swiglu(x, w, name):
     """(B, L, width) -> (B, L, width), and what happens in between, (B, L, 2 width) each."""
-    gate, value = silu(dense(x, w, f"{name}.gate")), dense(x, w, f"{name}.value")
-    return dense(gate * value, w, f"{name}.out"), {"silu(gate)": gate, "value": value,
-                                                    "product": gate * value}
+    gate, value = silu(dense(x, w, f"{name}.gate")), dense(x, w, f"{name}.value")   # (B, L, 2 width) each
+    return dense(gate * value, w, f"{name}.out"), {"silu(gate)": gate, "value": value, "product": gate * value}
 
 
-normed = adaptive_norm(tokens, w, "blocks.0.attention_norm", condition)
-after_attention = tokens + attention(normed, w, "blocks.0.attention", heads)[0]
-normed = adaptive_norm(after_attention, w, "blocks.0.feed_forward_norm", condition)
-thought, between = swiglu(normed, w, "blocks.0.feed_forward")
-after_block = after_attention + thought
-draw({n: b[0] for n, b in between.items()}, f"Inside SwiGLU ({protein.id}, untrained, t = 25)",
-     "Gate, value and their product in the first block, residue by hidden channel, on one colour "
-     "scale: where the gate is near zero nothing passes.", x="hidden channel")
+normed = adaptive_norm(tokens, w, "blocks.0.attention_norm", condition)             # (1, L, width)
+after_attention = tokens + attention(normed, w, "blocks.0.attention", heads)[0]     # (1, L, width)
+normed = adaptive_norm(after_attention, w, "blocks.0.feed_forward_norm", condition)     # (1, L, width)
+thought, between = swiglu(normed, w, "blocks.0.feed_forward")                       # (1, L, width)
+after_block = after_attention + thought                                             # (1, L, width)
+draw(between, f"Inside SwiGLU ({protein.id}, untrained, t = 25)",
+     "Gate, value and their product in the first block, residue by hidden channel, on one colour scale: where the "
+     "gate is near zero nothing passes.", x="hidden channel")
 
-# %%
+# %% tags=["plot"]
 g = torch.linspace(-6, 6, 121)
 lines = [show.Line("silu (here)", g, silu(g), "#0072B2"),
          show.Line("ReLU (the trunk)", g, g.clamp(min=0), "#E69F00", "dash")]
 show.figure(show.chart(lines, title="How a gate opens", x="what comes in", y="what goes out"),
-            "silu and ReLU: both are near zero on the left and near the identity on the right; silu "
-            "bends smoothly and dips a little below zero.")
+            "silu and ReLU: both are near zero on the left and near the identity on the right; silu bends smoothly "
+            "and dips a little below zero.")
 
 # %% [markdown]
 # ## Blocks on blocks, then the coordinate head
@@ -283,14 +253,13 @@ def block(x, w, name, heads, condition, mask=None):
 
 def denoiser(w, x, t, trunk_tokens, heads, mask=None):
     """What comes out of each step, by name; the last is F (B, L, 3)."""
-    condition = w["time.weight"][t]
-    tokens = dense(x, w, "points") + trunk_tokens
+    condition = w["time.weight"][t]                                                 # (B, width)
+    tokens = dense(x, w, "points") + trunk_tokens                                   # (B, L, width)
     steps = {"points + trunk": tokens}
-    layers = 1 + max(int(name.split(".")[1]) for name in w if name.startswith("blocks."))
-    for i in range(layers):
+    for i in range(1 + max(int(name.split(".")[1]) for name in w if name.startswith("blocks."))):
         steps[f"block {i + 1}"] = tokens = block(tokens, w, f"blocks.{i}", heads, condition, mask)
-    steps["last norm"] = normalise(tokens) * w["norm.weight"] + w["norm.bias"]
-    return steps | {"F": dense(steps["last norm"], w, "head")}
+    steps["last norm"] = normalise(tokens) * w["norm.weight"] + w["norm.bias"]      # (B, L, width)
+    return steps | {"F": dense(steps["last norm"], w, "head")}                      # (B, L, 3)
 
 
 through = {name: denoiser(v, x_t, t, trunk_tokens[name], heads) for name, v in weights.items()}
@@ -298,35 +267,25 @@ goal("block in one function, against the cells above",
      float((through["untrained"]["block 1"] - after_block).abs().max()), "<=", 1e-5)
 
 # %%
-show.table([{"after": n, "shape": tuple(x.shape)} for n, x in through["untrained"].items()],
-           "The shapes on the way")
-wanted = list(dict.fromkeys(["points + trunk", "block 1", f"block {blocks}", "last norm"]))
 for name, steps in through.items():
-    draw({n: similarity(steps[n][0]) for n in wanted},
-         f"Who resembles whom in the denoiser ({protein.id}, {name})",
-         f"Cosine similarity between residues' tokens after four steps of the denoiser, {name}, at "
-         "t = 25.", x="residue, from 0", value="cosine", height=420)
+    wanted = dict.fromkeys(["points + trunk", "block 1", f"block {blocks}", "last norm"])
+    draw({n: similarity(steps[n]) for n in wanted}, f"Who resembles whom in the denoiser ({protein.id}, {name})",
+         f"Cosine similarity between residues' tokens after four steps of the denoiser, {name}, at t = 25.",
+         x="residue, from 0", value="cosine", height=420)
 
 # %% [markdown]
 # And the output? In the report's form F should be $F^* = \frac{s}{1+a}\,x_0 - \varepsilon$
 # ([notebook 06](06_broken_residual.ipynb)).
 
 # %%
-a, s = schedule.at(t)
-target = FORMS["residual"].target(batch.x0, eps, a, s)
-outputs = {"F, untrained": through["untrained"]["F"], "F, trained": through["trained"]["F"],
-           "F*": target}
-draw({n: f[0].T for n, f in outputs.items()}, f"Three numbers a residue ({protein.id}, t = 25)",
+target = FORMS["residual"].target(batch.x0, eps, *schedule.at(t))                   # (1, L, 3)
+outputs = {name: steps["F"] for name, steps in through.items()}                     # (1, L, 3) each
+draw({"F, untrained": outputs["untrained"].mT, "F, trained": outputs["trained"].mT, "F*": target.mT},
+     f"Three numbers a residue ({protein.id}, t = 25)",
      "Raw output F before and after a short training beside the exact F*, coordinate by residue.",
      x="residue, from 0", y="coordinate", height=340, y_ticks=["x", "y", "z"])
-
-
-def correlation(f):
-    return float(np.corrcoef(f.flatten(), target.flatten())[0, 1])
-
-
-show.say("Correlation with F*: " + ", ".join(f"{correlation(f):.2f} ({name.split(', ')[1]})" for name, f
-                                             in outputs.items() if name != "F*") + ".")
+fit = {name: float(np.corrcoef(f.flatten(), target.flatten())[0, 1]) for name, f in outputs.items()}
+show.say("Correlation with F*: " + ", ".join(f"{r:.2f} ({name})" for name, r in fit.items()) + ".")
 
 # %% [markdown]
 # ## Hand-built = the package's
@@ -339,41 +298,30 @@ show.say("Correlation with F*: " + ", ".join(f"{correlation(f):.2f} ({name.split
 def differences(network):
     """Largest difference of each block on the package's tokens, and of the whole denoiser."""
     module, dtype = network.denoiser, network.denoiser.head.weight.dtype
-    w, x = module.state_dict(), x_t.to(dtype).expand(3, -1, -1)
-    t = torch.tensor([1, 25, 49])
-    trunk_tokens = network.trunk(features, x_t.to(dtype)).expand(3, -1, -1)
-    tokens, condition, found = dense(x, w, "points") + trunk_tokens, w["time.weight"][t], {}
+    w, x, t = module.state_dict(), x_t.to(dtype).expand(3, -1, -1), torch.tensor([1, 25, 49])
+    trunk_tokens = network.trunk(features, x_t.to(dtype)).expand(3, -1, -1)         # (3, L, width)
+    tokens, condition, found = dense(x, w, "points") + trunk_tokens, w["time.weight"][t], []
     for i, theirs in enumerate(module.blocks):
-        ours = block(tokens, w, f"blocks.{i}", heads, condition)
-        tokens = theirs(tokens, condition)
-        found[f"block {i + 1}"] = float((ours - tokens).abs().max())
+        ours, tokens = block(tokens, w, f"blocks.{i}", heads, condition), theirs(tokens, condition)
+        found.append(float((ours - tokens).abs().max()))
     ours, theirs = denoiser(w, x, t, trunk_tokens, heads)["F"], module(x, t, trunk_tokens, None)
-    return found | {"whole denoiser": float((ours - theirs).abs().max())}
+    return [*found, float((ours - theirs).abs().max())]
 
 
-single = {name: differences(network) for name, network in networks.items()}
-double = differences(build(recipe, seed).double().network)
-show.table([{"precision": n, **{k: f"{v:.0e}" for k, v in d.items()}} for n, d in
-            ((f"float32, {name}", d) for name, d in single.items())]
-           + [{"precision": "float64, untrained", **{k: f"{v:.0e}" for k, v in double.items()}}],
-           "Largest difference between the hand-built denoiser and the package's")
+goal("hand-built denoiser against the package, float32, untrained",
+     max(differences(networks["untrained"])), "<=", 1e-5)
+goal("hand-built denoiser against the package, float32, trained", differences(networks["trained"])[-1], "<=", 1e-5)
+goal("hand-built denoiser against the package, float64",
+     max(differences(build(recipe, seed).double().network)), "<=", 1e-10)
 
 # %%
-goal("hand-built denoiser against the package, float32, untrained",
-     max(single["untrained"].values()), "<=", 1e-5)
-goal("hand-built denoiser against the package, float32, trained",
-     single["trained"]["whole denoiser"], "<=", 1e-5)
-goal("hand-built denoiser against the package, float64", max(double.values()), "<=", 1e-10)
-
-both = make_batch([load("1WY3_A"), load("1R69_A")])
-alone, padded = Features.of(make_batch(load("1WY3_A"))), Features.of(both)
-n, network = alone.residue.shape[1], networks["untrained"]
+both, short = make_batch([load("1WY3_A"), load("1R69_A")]), make_batch(load("1WY3_A"))
+padded, alone, network = Features.of(both), Features.of(short), networks["untrained"]
+x = both.x0[:1, :short.x0.shape[1]]                                                 # (1, L of the shorter, 3)
 together = denoiser(w, both.x0, t.expand(2), network.trunk(padded, both.x0), heads, padded.mask)["F"]
-short = both.x0[:1, :n]
-by_itself = denoiser(w, short, t, network.trunk(alone, short), heads)["F"]
-print(f"{n} residues, padded to {both.x0.shape[1]}")
+by_itself = denoiser(w, x, t, network.trunk(alone, x), heads)["F"]                  # (1, L of the shorter, 3)
 goal("F of a padded protein against the same alone",
-     float((together[:1, :n] - by_itself).abs().max()), "<=", 1e-5)
+     float((together[:1, :x.shape[1]] - by_itself).abs().max()), "<=", 1e-5)
 
 # %% [markdown]
 # From here on the package's denoiser stands for ours.
@@ -392,37 +340,28 @@ goal("F of a padded protein against the same alone",
 
 # %%
 names = ("residual", "x0", "eps", "v")
-every = torch.arange(T)
-x_all = torch.cat([schedule.add_noise(batch.x0, eps, torch.tensor([k])) for k in range(T)])
-F_all = networks["untrained"](x_all, every, features)  # (T, L, 3)
-a, s = schedule.at(every)
-predicted = {FORMS[n].label: FORMS[n].x0(x_all, F_all, a, s) for n in names}
+every = torch.arange(T)                                                             # (T,)
+x_all = schedule.add_noise(batch.x0, eps, every)                                    # (T, L, 3)
+F_all = networks["untrained"](x_all, every, features)                               # (T, L, 3)
+predicted = {FORMS[n].label: FORMS[n].x0(x_all, F_all, *schedule.at(every)) for n in names}     # (T, L, 3) each
 show.player({n: batch.angstrom(x).flip(0).numpy() for n, x in predicted.items()},
             truth=protein.centroids, chain_index=protein.chain_index, height=300,
             labels=[f"t = {k}" for k in reversed(range(T))],
-            alt="What one untrained network predicts in four forms, from t = 49 to t = 0, the true "
-                "centroids in grey. Where a form passes x_t on, the prediction clears up as x_t does; "
-                "direct x0 shows the bare F.")
+            alt="What one untrained network predicts in four forms, from t = 49 to t = 0, the true centroids in "
+                "grey. Where a form passes x_t on, the prediction clears up as x_t does; direct x0 shows the bare F.")
 
 # %%
-errors = {n: measure.error_by_timestep(build(recipe.but(form=n), seed), batch, draws=4).rmse
-          for n in names}
+errors = {n: measure.error_by_timestep(build(recipe.but(form=n), seed), batch, draws=4).rmse for n in names}
 base = measure.baselines(linear(T), 1.0, sd)
-lines = [show.form_line(n, np.arange(T), e) for n, e in errors.items()]
-fig = show.chart(lines + show.baseline_lines(base), log_y=True, x="timestep t", y="RMSE (Å)",
-                 title=f"One untrained network in four forms ({protein.id})")
-show.figure(fig, "Error by timestep of four forms before training, with the errors of predicting zero, "
-                 "of copying x_t and of the best linear guess. Epsilon is the highest near t = 49. "
-                 "Zeros at t = 0 cannot be drawn on a logarithmic axis.")
-show.table([{"form": FORMS[n].label, **{f"t = {k}": f"{e[k]:.2f}" for k in (1, 25, 49)}}
-            for n, e in errors.items()], f"RMSE (Å) before training, mean of 4 noise draws, seed {seed}")
-
-# %%
-a49, s49 = float(schedule.a[49]), float(schedule.s[49])
+lines = [show.form_line(n, every, e) for n, e in errors.items()] + show.baseline_lines(base)
+show.figure(show.chart(lines, log_y=True, x="timestep t", y="RMSE (Å)",
+                       title=f"One untrained network in four forms ({protein.id})"),
+            "Error by timestep of four forms before training, and of predicting zero, of copying x_t and of the best "
+            "linear guess. Epsilon is the highest near t = 49. Zeros, at t = 0, cannot be drawn.")
 best = {k: FORMS[min(names, key=lambda n: errors[n][k])].label for k in (1, 49)}
-show.say(f"Best before training: {best[1]} at t = 1, {best[49]} at t = 49. Epsilon divides by a: at "
-         f"t = 49 it takes {1 / a49:.1f} times x_t and {s49 / a49:.1f} times F, so a small error of F is "
-         "a large one of the structure.")
+a49, s49 = float(schedule.a[49]), float(schedule.s[49])
+show.say(f"Best before training: {best[1]} at t = 1, {best[49]} at t = 49. Epsilon divides by a: at t = 49 it takes "
+         f"{1 / a49:.1f} times x_t and {s49 / a49:.1f} times F, so a small error of F is a large one of x0.")
 
 # %% [markdown]
 # So the forms start from different places before a single step of training. Copying is nearly free
@@ -444,36 +383,30 @@ def relative_change(f, reference):
 
 def told_another_time(network, right=25):
     """The points are those of t = right; the network is told t = 0 ... T - 1."""
-    f = network(x_all[[right]].expand(T, -1, -1), every, features)
-    return relative_change(f, f[[right]])
+    f = network(x_all[[right]].expand(T, -1, -1), every, features)                  # (T, L, 3)
+    return relative_change(f, f[[right]])                                           # (T,)
 
 
 def given_other_noise(network, draws=16):
     fresh = torch.randn(draws, *eps.shape[1:], generator=torch.Generator().manual_seed(seed + 1))
-    x = schedule.add_noise(batch.x0.expand(draws, -1, -1), fresh, t.expand(draws))
+    x = schedule.add_noise(batch.x0, fresh, t)                                      # (draws, L, 3)
     return relative_change(network(x, t.expand(draws), features), network(x_t, t, features)).mean()
 
 
 told = {name: told_another_time(network) for name, network in networks.items()}
 other = {name: float(given_other_noise(network)) for name, network in networks.items()}
 
-# %%
+# %% tags=["plot"]
 looks = {"untrained": "#E69F00", "trained": "#0072B2"}
 lines = [show.Line(f"another t, {n}", np.arange(T), y, looks[n]) for n, y in told.items()]
 lines += [show.Line(f"other noise, {n}", [0, T - 1], [y, y], looks[n], "dash") for n, y in other.items()]
-fig = show.chart(lines, title=f"How much F changes ({protein.id}, points at t = 25)",
-                 x="timestep that the network is told", y="change of F over F (rms)")
-show.figure(fig, "Relative change of F when the network is told another timestep than 25, for the same "
-                 "points (solid; zero at 25), beside its change when t stays and the noise is drawn "
-                 "afresh (dashed), before and after a short training.")
-rights = range(5, T, 10)
-summary = {name: float(np.mean([told_another_time(network, k) for k in rights]))
-           for name, network in networks.items()}
-show.say(f"With points at t = {', '.join(map(str, rights))}, and told any timestep, F changes by "
-         + ", ".join(f"{summary[n]:.2f} of its size ({n})" for n in summary)
-         + " in the mean; with other noise, at t = 25, by "
-         + ", ".join(f"{other[n]:.2f} ({n})" for n in other)
-         + f". One protein, seed {seed}, {recipe.steps} steps.")
+show.figure(show.chart(lines, title=f"How much F changes ({protein.id}, points at t = 25)",
+                       x="timestep that the network is told", y="change of F over F (rms)"),
+            "Relative change of F when the network is told another timestep than 25, for the same points (solid), "
+            "and when t stays and the noise is drawn afresh (dashed), before and after a short training.")
+summary = float(np.mean([told_another_time(networks["trained"], k) for k in range(5, T, 10)]))
+show.say(f"With points at t = 5, 15 … 45, and told any timestep, the trained network's F changes by {summary:.2f} of "
+         f"its size; with other noise, at t = 25, by {other['trained']:.2f}. Seed {seed}, {recipe.steps} steps.")
 
 # %% [markdown]
 # $F^*$ holds $-\varepsilon$ at every t, so an F that is any good must change when the noise does. And
@@ -499,35 +432,33 @@ goal("change of F with t, AdaLN shut", float(told_another_time(shut).max()), "<=
 # **Predict first:** which of the three does this network know, before any training?
 
 # %%
-quarter = torch.tensor([[0.0, -1.0, 0.0], [1.0, 0.0, 0.0], [0.0, 0.0, 1.0]])
+quarter = torch.tensor([[0.0, -1.0, 0.0], [1.0, 0.0, 0.0], [0.0, 0.0, 1.0]])        # about the z axis
 backwards = Features(features.residue.flip(1), features.chain.flip(1), features.position.flip(1), None)
 
 
 @torch.no_grad()
-def broken_symmetries(network):
-    f = network(x_t, t, features)
+def symmetry_errors(network):
+    f = network(x_t, t, features)                                                   # (1, L, 3)
     return {"turned": relative_change(network(x_t @ quarter.T, t, features), f @ quarter.T),
             "shifted": relative_change(network(x_t + 1.0, t, features), f),
             "listed backwards": relative_change(network(x_t.flip(1), t, backwards), f.flip(1))}
 
 
-broken = {name: {k: float(v[0]) for k, v in broken_symmetries(network).items()}
-          for name, network in networks.items()}
-show.table([{"weights": name, **{k: f"{v:.2g}" for k, v in b.items()}} for name, b in broken.items()],
-           "How far F is from doing what the protein does: rms of the difference over rms of F, at "
-           "t = 25")
-goal("listed backwards, F follows", max(b["listed backwards"] for b in broken.values()), "<=", 1e-4)
+off = {name: {k: float(v[0]) for k, v in symmetry_errors(network).items()} for name, network in networks.items()}
+show.table([{"weights": name} | {k: f"{v:.2g}" for k, v in errors.items()} for name, errors in off.items()],
+           "How far F is from doing what the protein does: rms of the difference over rms of F, at t = 25")
+goal("listed backwards, F follows", max(o["listed backwards"] for o in off.values()), "<=", 1e-4)
 
 # %%
-turn = torch.matrix_exp(torch.linspace(0, 2 * math.pi, 25)[:, None, None]
-                        * torch.tensor([[0.0, -1.0, 0.0], [1.0, 0.0, 0.0], [0.0, 0.0, 0.0]]))
-x0_pred = torch.cat([models["trained"](x_t @ r.T, t, features) for r in turn])
-view = {"x_t, turned": x_t @ turn.mT, "its prediction": x0_pred}
-show.player({n: batch.angstrom(x.detach()).numpy() for n, x in view.items()},
+axis = torch.tensor([[0.0, -1.0, 0.0], [1.0, 0.0, 0.0], [0.0, 0.0, 0.0]])
+turn = torch.matrix_exp(torch.linspace(0, 2 * math.pi, 25)[:, None, None] * axis)   # (25, 3, 3)
+turned = x_t @ turn.mT                                                              # (25, L, 3)
+x0_pred = models["trained"](turned, t.expand(25), features).detach()                # (25, L, 3)
+show.player({n: batch.angstrom(x).numpy() for n, x in {"x_t, turned": turned, "its prediction": x0_pred}.items()},
             truth=protein.centroids, chain_index=protein.chain_index, height=340,
             labels=[f"turned by {k * 15}°" for k in range(25)],
-            alt="Noisy points at t = 25, turned in steps of 15 degrees (left), and what the briefly "
-                "trained network predicts from them (right). The truth in grey stays where it is.")
+            alt="Noisy points at t = 25, turned in steps of 15 degrees (left), and what the briefly trained network "
+                "predicts from them (right). The truth in grey stays where it is.")
 
 # %% [markdown]
 # The order of listing it knows by construction: attention and all other layers treat tokens alike, and
@@ -572,14 +503,14 @@ solution_2 = T * width + blocks * 2 * one_norm
 
 # %% tags=["check"]
 answer = solution_2 if my_time_parameters is None else my_time_parameters
-truth = here["time table"] + here["AdaLN"]
+truth = fed_by_time(here)
 assert answer == truth, "each block has two AdaLN layers, each with a scale and a shift"
 print("not answered; the solution is" if my_time_parameters is None else "right:", f"{answer:,}")
 
 # %%
-metric("parameters of the denoiser", here["whole denoiser"])
-metric("share of the denoiser fed by the timestep", for_time["here"])
+metric("parameters of the denoiser", count_parameters(here))
+metric("share of the denoiser fed by the timestep", time_share)
 metric("epsilon at t = 49, untrained", errors["eps"][49], "Å")
 metric("direct x0 at t = 49, untrained", errors["x0"][49], "Å")
-metric("correlation of F with F*, trained, t = 25", correlation(through["trained"]["F"]))
-metric("change of F when told another timestep, trained", summary["trained"])
+metric("correlation of F with F*, trained, t = 25", fit["trained"])
+metric("change of F when told another timestep, trained", summary)
