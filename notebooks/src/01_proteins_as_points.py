@@ -151,13 +151,11 @@ show.say(f"σ grows as $L^{{{slope:.2f}}}$ here; a ball of constant density woul
 # %%
 trio = [data.load(i) for i in ("1WY3_A", "1R69_A", "1HZ6_A")]
 batch = data.make_batch(trio)
-show.table([{"tensor": name, "shape": tuple(getattr(batch, name).shape), "what": what}
-            for name, what in (("x0", "centroids, centred, in units of each σ; 0 on padding"),
-                               ("mask", "True where a residue is"),
-                               ("residue", "amino acid, 0 … 19; 20 is unknown or padding"),
-                               ("chain", "0, or 1 for the second chain of a complex"),
-                               ("position", "index within the chain; gaps show"),
-                               ("scale", "Å a unit"))], "A batch of three proteins")
+for name, what in (("x0", "centroids, centred, in units of each σ; 0 on padding"), ("mask", "True where a residue is"),
+                   ("residue", "amino acid, 0 … 19; 20 is unknown or padding"), ("scale", "Å a unit"),
+                   ("chain", "0, or 1 for the second chain of a complex"),
+                   ("position", "index within the chain; gaps show")):
+    print(f"{name:10}{str(tuple(getattr(batch, name).shape)):14}{what}")
 
 # %% [markdown]
 # ## Two chains

@@ -101,10 +101,10 @@ show.explorer(alt="Five curves over the timestep for a chosen schedule and form:
 
 # %%
 generator = torch.Generator().manual_seed(seed)
-eps = torch.randn(x0.shape, generator=generator)
-by_hand = torch.stack([np.sqrt(1 - k / 50) * x0 + np.sqrt(k / 50) * eps for k in range(50)])
+eps = torch.randn(x0.shape, generator=generator)                                    # (1, L, 3)
+by_hand = torch.cat([np.sqrt(1 - k / 50) * x0 + np.sqrt(k / 50) * eps for k in range(50)])  # (50, L, 3)
 tables = linear(50).to("cpu", torch.float32)
-package = torch.stack([tables.add_noise(x0, eps, torch.tensor([k])) for k in range(50)])
+package = tables.add_noise(x0, eps, torch.arange(50))                               # (50, L, 3)
 goal("noise by hand against the package", float((by_hand - package).abs().max()), "<=", 1e-6)
 
 # %% [markdown]
@@ -115,7 +115,7 @@ goal("noise by hand against the package", float((by_hand - package).abs().max())
 # at every t, so that the points move smoothly; in training each draw is fresh.
 
 # %%
-errors = [(sd * float(rmse(x, x0)), sd * float(rmsd(x, x0))) for x in package]
+errors = [(sd * float(rmse(x[None], x0)), sd * float(rmsd(x[None], x0))) for x in package]
 show.noising(batch, schedules["linear"], seed=seed,
              alt="The forward process: the protein's centroids at t = 0, dissolving into noise "
                  "towards t = 49; below, the distance of x_t from the protein.")
@@ -130,7 +130,7 @@ show.noising(batch, schedules["linear"], seed=seed,
 # Every figure of error by timestep in this workbook carries three dashed lines:
 #
 # - **predict zero**: every residue at the centre;
-# - **copy x_t**: return the input. This is what the broken form does when F = 0;
+# - **copy x_t**: return the input. This is what the scaled residual does when F = 0;
 # - **best linear**: the best multiple of x_t, $k = a\,\sigma^2/(a^2\sigma^2 + s^2)$ for data of
 #   standard deviation $\sigma$.
 #
@@ -141,7 +141,7 @@ many = torch.randn(session.pick(ci=200, laptop=1000, gpu=1000), *x0.shape[1:], g
 k_best = tables.a / (tables.a**2 + tables.s**2)
 simulated = {"predict zero": [], "copy x_t": [], "best linear": []}
 for k in range(50):
-    x_t = tables.a[k] * x0 + tables.s[k] * many
+    x_t = tables.add_noise(x0, many, torch.tensor([k]))                             # (many, L, 3)
     for name, guess in (("predict zero", 0 * x_t), ("copy x_t", x_t), ("best linear", k_best[k] * x_t)):
         simulated[name].append(sd * float((guess - x0).square().sum(-1).mean().sqrt()))
 formula = measure.baselines(c, 1.0, sd)
