@@ -17,7 +17,16 @@ SEEDS = 3
 CLAMPED = dict(marks=5, measured="core")
 """How the core and the full size are measured: at fewer steps, sampled with and without clamp."""
 
+FORM_NAMES = {"residual": "scaled residual", "x0": "A", "eps": "B", "v": "C", "edm": "EDM",
+              "skip_unscaled": "skip, no scale", "scaled_no_skip": "scale, no skip"}
+SETTING_NAMES = {"well fed": "one protein", "rotated": "random rotations"}
+
 Variant = Callable[[Recipe], Recipe]
+
+
+def variant_of(form: str) -> str:
+    """What figures call a form that is not changed otherwise."""
+    return FORM_NAMES.get(form, form)
 
 
 @dataclass(frozen=True)
@@ -37,6 +46,14 @@ class Cell:
     profile: str
     marks: int = 14
     measured: str = "all"
+    variant: str = ""  # what figures call it; by its form where a plan does not say
+    setting: str = ""  # what it is trained on and how; by its recipe where a plan does not say
+    change: str = ""  # the one thing that was changed in a factor's run
+
+    def __post_init__(self) -> None:
+        """Fill in the names that the plan leaves out."""
+        object.__setattr__(self, "variant", self.variant or variant_of(self.recipe.form))
+        object.__setattr__(self, "setting", self.setting or SETTING_NAMES.get(self.recipe.name, self.recipe.name))
 
     @property
     def key(self) -> str:
@@ -178,7 +195,7 @@ def contrast(profile: str = "laptop") -> list[Cell]:
 def planned(study: str, profile: str = "laptop") -> list[Cell]:
     """The runs of one of `PLANS`, seed by seed, so that an unfinished study has every variant."""
     return [
-        Cell(variant(name, setting, profile), protein, seed, profile)
+        Cell(variant(name, setting, profile), protein, seed, profile, variant=name)
         for seed in range(SEEDS)
         for names, settings in PLANS[study]
         for (setting, protein), name in itertools.product(settings, names)
@@ -241,12 +258,13 @@ def core(profile: str = "laptop") -> list[Cell]:
         for protein, name, form in itertools.product(CORE_PROTEINS, CORE_RECIPES, CORE_FORMS)
     ]
     regimes = [
-        Cell(regime(budget, depth, form, profile), CORE_PROTEINS[0], seed, profile, **CLAMPED)
+        Cell(regime(budget, depth, form, profile), CORE_PROTEINS[0], seed, profile, **CLAMPED,
+             setting=f"{budget}, {depth}")
         for seed in range(MAP_SEEDS)
         for budget, depth, form in itertools.product(BUDGETS, DEPTHS, FORMS_COMPARED)
     ]
     factors = [
-        Cell(FACTORS[factor](base), CORE_PROTEINS[0], seed, profile, marks=0, measured="none")
+        Cell(FACTORS[factor](base), CORE_PROTEINS[0], seed, profile, marks=0, measured="none", change=factor)
         for seed in range(FACTOR_SEEDS)
         for name, form in itertools.product(CORE_RECIPES, ("residual", "x0"))
         for factor in FACTORS
@@ -305,13 +323,15 @@ MANY_VARIANTS = ("scaled residual", "A", "C", "A + E", "A, blind to x_t and t")
 
 def hundred(profile: str = "laptop") -> list[Cell]:
     """1, 10 and 100 chains, the last with and without random rotations."""
-    plan = [(HUNDRED, MANY_VARIANTS, {}), (HUNDRED, ("scaled residual", "A", "C"), {"rotate": True}),
-            (FIRST_TEN, MANY_VARIANTS, {}), (FROZEN_ON, ("scaled residual", "A"), {"scale": "training set"})]
+    plan = {"100 chains": (HUNDRED, MANY_VARIANTS, {}),
+            "100 chains, rotated": (HUNDRED, ("scaled residual", "A", "C"), {"rotate": True}),
+            "10 chains": (FIRST_TEN, MANY_VARIANTS, {}),
+            "1 chain": (FROZEN_ON, ("scaled residual", "A"), {"scale": "training set"})}
     return [
         Cell(variant(name, "many_chains", profile).but(**changes), protein, seed, profile,
-             marks=0, measured="structures")
+             marks=0, measured="structures", variant=name, setting=setting)
         for seed in range(SEEDS)
-        for protein, names, changes in plan
+        for setting, (protein, names, changes) in plan.items()
         for name in names
     ]
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from resfold_nb.data import data_directory
+from resfold_nb.studies.frames import table_name
 from resfold_nb.training import Recipe
 
 
@@ -30,11 +31,6 @@ class Curve:
     rmse: np.ndarray
     rmsd: np.ndarray
     seeds: tuple[int, ...]
-
-
-def table_name(study: str, profile: str) -> str:
-    """What a study's tables are called: by the study alone in profile laptop."""
-    return study if profile == "laptop" else f"{study}_{profile}"
 
 
 def recorded_curve(study: str, recipe: Recipe, protein: str, t: int | str) -> Curve | None:
