@@ -5,6 +5,7 @@ from resfold_nb.show.charts import Line, baseline_lines, chart, form_line, panel
 from resfold_nb.show.curves import Curves, Marker, curves
 from resfold_nb.show.explorer import explorer
 from resfold_nb.show.export import export_html
+from resfold_nb.show.frames import by_step, by_timestep, dots, look, looks
 from resfold_nb.show.heatmap import heatmap, heatmaps
 from resfold_nb.show.ledger import VERDICT_MARKS, ledger
 from resfold_nb.show.live import LiveTraining, live_training
@@ -29,9 +30,12 @@ __all__ = [
     "Trajectory",
     "attention_view",
     "baseline_lines",
+    "by_step",
+    "by_timestep",
     "chart",
     "curves",
     "denoising",
+    "dots",
     "explorer",
     "export_html",
     "figure",
@@ -42,6 +46,8 @@ __all__ = [
     "heatmaps",
     "ledger",
     "live_training",
+    "look",
+    "looks",
     "noising",
     "panels",
     "player",
