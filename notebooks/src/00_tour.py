@@ -36,8 +36,7 @@ session = start(profile, seed, notebook="00_tour")
 # %%
 protein = load(session.pick(ci="1WY3_A", laptop="1HZ6_A", gpu="1HZ6_A"))
 batch = make_batch(protein)
-show.structure(protein, alt=f"Backbone of {protein.id}, {len(protein)} residues, coloured from the "
-                            "first residue (dark) to the last (light).")
+show.structure(protein, alt=f"Backbone of {protein.id}, {len(protein)} residues, from dark (first) to light (last).")
 
 # %% [markdown]
 # ## One equation
@@ -48,23 +47,21 @@ show.structure(protein, alt=f"Backbone of {protein.id}, {len(protein)} residues,
 #
 # $$\hat x_0 = c_\mathrm{skip}(t)\,x_t + c_\mathrm{out}(t)\,F(x_t, t).$$
 #
-# The report's model has $c_\mathrm{skip} = 1$ and $c_\mathrm{out} = \sqrt{t/T}$. It blames that
-# square root; where we say *broken*, we mean this form, because the report does. Its fix A has
-# $c_\mathrm{skip} = 0$ and $c_\mathrm{out} = 1$: the network says the answer itself.
+# The report's model has $c_\mathrm{skip} = 1$ and $c_\mathrm{out} = \sqrt{t/T}$. The report blames
+# that square root and calls the form broken. We call it the **scaled residual (the report's)**, in
+# code `residual`. Its fix A has $c_\mathrm{skip} = 0$ and $c_\mathrm{out} = 1$: the network says the
+# answer itself.
 
 # %%
 schedule = get_schedule("linear")
-t = np.arange(50)
-forms = ("residual", "x0", "v")
-dashes = {"residual": "solid", "x0": "solid", "v": "dash"}
-groups = {"c_skip": [show.form_line(f, t, FORMS[f].c_skip(schedule.a, schedule.s), dash=dashes[f])
-                     for f in forms],
-          "c_out": [show.form_line(f, t, FORMS[f].c_out(schedule.a, schedule.s).abs(),
-                                   dash=dashes[f]) for f in forms]}
-show.figure(show.panels(groups, title="Three forms of the same model", x="timestep t",
-                        y="coefficient (absolute)"),
-            "The coefficients c_skip and |c_out| against the timestep for the report's form, fix A "
-            "and fix C. The report's form and fix C have the same c_out.")
+a, s = schedule.a, schedule.s                                                       # (50,) each
+curves = {"c_skip": [], "c_out": []}
+for name, dash in {"residual": "solid", "x0": "solid", "v": "dash"}.items():
+    curves["c_skip"].append(show.form_line(name, np.arange(50), FORMS[name].c_skip(a, s), dash=dash))
+    curves["c_out"].append(show.form_line(name, np.arange(50), FORMS[name].c_out(a, s).abs(), dash=dash))
+show.figure(show.panels(curves, title="Three forms of the same model", x="timestep t", y="coefficient (absolute)"),
+            "The coefficients c_skip and |c_out| against the timestep for the scaled residual, fix A and fix C. The "
+            "scaled residual and fix C have the same c_out.")
 
 # %% [markdown]
 # Look at the right panel. Fix C, which the report also recommends, has *exactly* the factor that
@@ -72,23 +69,23 @@ show.figure(show.panels(groups, title="Three forms of the same model", x="timest
 #
 # ## Predict first
 #
-# The broken form and fix A, same network, same noise, same number of steps, one protein. Which
+# The scaled residual and fix A, same network, same noise, same number of steps, one protein. Which
 # will be worse, where (t = 1? t = 49?), and by how much?
 
 # %%
 recipe = named_recipe("starved", profile)
 recipe = recipe.but(steps=session.pick(ci=100, laptop=300, gpu=recipe.steps))
-runs = {form: measure.train_and_measure(recipe.but(form=form), batch, seed, device=session.device,
-                           marks=(recipe.steps,), progress=show.progress) for form in ("residual", "x0")}
+runs = {name: measure.train_and_measure(recipe.but(form=form), batch, seed, device=session.device,
+                                        marks=(recipe.steps,), progress=show.progress)
+        for name, form in (("scaled residual", "residual"), ("A", "x0"))}
 
 # %%
+residual, fixed = runs["scaled residual"].last, runs["A"].last
 base = measure.baselines(schedule, 1.0, float(batch.scale[0]))
-lines = [show.form_line(f, r.last.errors.t, r.last.errors.rmse) for f, r in runs.items()]
-fig = show.chart(lines + show.baseline_lines(base), goal=1.0, x="timestep t", y="RMSE (Å)",
-                 title=f"After {recipe.steps} steps on {protein.id}: error by timestep")
-show.figure(fig, f"Error of one denoising step by timestep, broken form and fix A, live, recipe "
-                 f"{recipe.name}, seed {seed}, {recipe.steps} steps each. The broken form's "
-                 f"error is largest at t = {runs['residual'].last.errors.rmse.argmax()}.")
+show.by_timestep(studies.frame_of(runs), lines=show.baseline_lines(base),
+                 title=f"After {recipe.steps} steps on {protein.id}: error by timestep",
+                 alt=f"Error of one denoising step by timestep, scaled residual and fix A, live, recipe "
+                     f"{recipe.name}, seed {seed}. The former is largest at t = {residual.errors.rmse.argmax()}.")
 
 # %% [markdown]
 # ## Watch them draw
@@ -98,15 +95,14 @@ show.figure(fig, f"Error of one denoising step by timestep, broken form and fix 
 # stand at the error of what the model *thinks* the protein is.
 
 # %%
-models = {"the report's form": runs["residual"].predictor, "fix A": runs["x0"].predictor}
-show.sampling(models, batch, alt="Two models draw the same protein from the same noise, the true "
-                                 "centroids in grey; below, the error of what each thinks x0 is.")
+show.sampling({name: run.predictor for name, run in runs.items()}, batch,
+              alt="Two models draw the same protein from the same noise, the true centroids in grey; below, the "
+                  "error of what each thinks x0 is.")
 
 # %%
-broken, fixed = runs["residual"].last, runs["x0"].last
-show.say(f"Live, one seed: at t = 49 the broken form errs by **{broken.errors.rmse[49]:.1f} Å**, fix "
-         f"A by **{fixed.errors.rmse[49]:.1f} Å**; sampled structures by {broken.sampled_rmse:.1f} "
-         f"and {fixed.sampled_rmse:.1f} Å.")
+show.say(f"Live, one seed: at t = 49 the scaled residual errs by **{residual.errors.rmse[49]:.1f} Å**, fix A by "
+         f"**{fixed.errors.rmse[49]:.1f} Å**; sampled structures by {residual.sampled_rmse:.1f} and "
+         f"{fixed.sampled_rmse:.1f} Å.")
 
 # %% [markdown]
 # ## One seed decides nothing
@@ -118,36 +114,28 @@ show.say(f"Live, one seed: at t = 49 the broken form errs by **{broken.errors.rm
 # the samples?
 
 # %%
-STUDY, PROTEINS = "contrast", ("1HZ6_A", "1R69_A", "1TG0_A", "1CY5_A")
-
-
-def recorded(form, t):
-    return studies.recorded_ends(STUDY, named_recipe("starved", form=form), PROTEINS, t)
-
-
-rows = [{"form": FORMS[f].label, "skip": skip, "scale": scale,
-         **{f"t = {t} (Å)" if t != "sampled" else "sampled (Å)":
-            studies.median_range(recorded(f, t)) for t in (1, 25, 49, "sampled")}}
-        for f, skip, scale in (("residual", "yes", "sqrt(t/T)"), ("skip_unscaled", "yes", "no"),
-                               ("scaled_no_skip", "no", "sqrt(t/T)"), ("x0", "no", "no"))]
-show.table(rows, "Recorded, recipe starved, RMSE: median (range) over proteins and seeds")
+recorded = studies.ends(studies.load("contrast")).query("recipe == 'starved'")
+at = {1: "t = 1", 25: "t = 25", 49: "t = 49", "sampled": "sampled"}
+show.dots(recorded.assign(at=recorded["t"].map(at)).dropna(subset="at"), value="rmse", panel="at", x="RMSE (Å)",
+          goal=1.0, title="Recorded: four proteins, five seeds each",
+          alt="Error at t = 1, 25 and 49 and of samples after training, recipe starved: median and range over "
+              "proteins and seeds, for the scaled residual, fix A, and forms with only the skip or only the scale.")
 
 # %%
-for t in (49, "sampled"):
-    level = {f: recorded(f, t) for f in ("residual", "skip_unscaled", "scaled_no_skip", "x0")}
-    if any(v is None for v in level.values()):
-        continue
-    m = {f: np.median(v) for f, v in level.items()}
-    show.say(f"**{'Sampled structures' if t == 'sampled' else f't = {t}'}:** the broken form's median "
-             f"is {m['residual'] / m['x0']:.1f} times that of fix A. Dropping *only the scale* leaves "
-             f"{m['skip_unscaled'] / m['x0']:.1f} times fix A's error, dropping *only the skip* "
-             f"{m['scaled_no_skip'] / m['x0']:.1f} times.")
-whole = {t: studies.recorded_ends("contrast_gpu", named_recipe("as_published", "gpu"), PROTEINS[:1], t,
-                                   superposed=True) for t in (49, "sampled")}
-show.say("This is the laptop size on a CPU, in every profile. At full size, with the public code's own recipe, "
-         "the broken form's superposed error on one protein is "
-         f"{studies.median_range(whole[49])} Å at t = 49 and {studies.median_range(whole['sampled'])} Å "
-         "in samples (recorded on one GPU; median and range over seeds). The report says 9.17 and 6.91 Å.")
+level = recorded.groupby(["t", "form"])["rmse"].median()
+for t, what in ((49, "t = 49"), ("sampled", "Sampled structures")):
+    if t in level:
+        times = level[t] / level[t]["x0"]
+        show.say(f"**{what}:** the scaled residual's median is {times['residual']:.1f} times that of fix A. Dropping "
+                 f"*only the scale* leaves {times['skip_unscaled']:.1f} times fix A's error, dropping *only the "
+                 f"skip* {times['scaled_no_skip']:.1f} times.")
+whole = studies.ends(studies.load("contrast", "gpu")).query("recipe == 'as published' and form == 'residual'")
+found = whole.groupby("t")["error"].agg(["median", "min", "max"])
+at_49, sampled = ("{:.2f} Å ({:.2f}–{:.2f})".format(*found.loc[t]) if t in found.index else "not recorded"
+                  for t in (49, "sampled"))
+show.say("This is the laptop size on a CPU, in every profile. At full size, with the public code's own recipe, the "
+         f"scaled residual's superposed error on one protein is {at_49} at t = 49 and {sampled} in samples "
+         "(recorded on one GPU; median and range over seeds). The report says 9.17 and 6.91 Å.")
 
 # %% [markdown]
 # Of the two changes the report blames the scale, and expects t = 49 to fall when the scale goes
@@ -221,7 +209,7 @@ solution_1 = np.sqrt(1 / 50)
 answer = solution_1 if my_c_out is None else my_c_out
 package = float(FORMS["v"].c_out(schedule.a, schedule.s)[1].abs())
 assert abs(abs(answer) - package) < 5e-3, f"it is {package:.3f}"
-print("not answered; the solution is" if my_c_out is None else "right:", f"{answer:.3f}, the same as the report's form at t = 1")
+print("not answered; the solution is" if my_c_out is None else "right:", f"{answer:.3f}, as of the scaled residual")
 
 # %% [markdown]
 # **2.** What error has a model at t = 49 that always says "every residue at the centre"? Is the
@@ -238,11 +226,11 @@ solution_2 = float(np.sqrt(3) * batch.scale[0])
 answer = solution_2 if my_error is None else my_error
 truth = float(np.sqrt((protein.centroids**2).sum(1).mean()))
 assert abs(answer - truth) < 0.06, f"it is {truth:.2f} Å"
-print("not answered; the solution is" if my_error is None else "right:", f"{answer:.2f} Å for {protein.id}; the report's 9.17 Å is "
-      f"{'below' if answer > 9.17 else 'above'} that. The report's protein is not known.")
+print("not answered; the solution is" if my_error is None else "right:", f"{answer:.2f} Å for {protein.id}; the "
+      f"report's 9.17 Å is {'below' if answer > 9.17 else 'above'} that. The report's protein is not known.")
 
 # %%
-goal("broken form at t = 0", float(broken.errors.rmse[0]), "==", 0.0, "Å")
-metric("broken over A, mean RMSE over t", broken.errors.rmse.mean() / fixed.errors.rmse.mean())
+goal("scaled residual at t = 0", float(residual.errors.rmse[0]), "==", 0.0, "Å")
+metric("broken over A, mean RMSE over t", residual.errors.rmse.mean() / fixed.errors.rmse.mean())
 metric("fix A, mean RMSE over t", float(fixed.errors.rmse.mean()), "Å")
-metric("broken, mean RMSE over t", float(broken.errors.rmse.mean()), "Å")
+metric("broken, mean RMSE over t", float(residual.errors.rmse.mean()), "Å")

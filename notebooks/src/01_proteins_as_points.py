@@ -123,7 +123,7 @@ lengths = np.array([e.length for e in entries])
 deviations = np.array([data.standard_deviation(data.load(e.id)) for e in entries])
 slope, offset = np.polyfit(np.log(lengths), np.log(deviations), 1)
 
-# %%
+# %% tags=["plot"]
 import plotly.graph_objects as go
 
 grid = np.linspace(20, 256, 60)

@@ -149,7 +149,7 @@ gap = max(np.abs(np.array(simulated[n]) / np.maximum(formula[n], 1e-9) - 1)[1:].
           for n in formula)
 goal("baselines: formula against simulation", gap, "<", 0.02)
 
-# %%
+# %% tags=["plot"]
 palette = {"predict zero": "#CC79A7", "copy x_t": "#56B4E9", "best linear": "#009E73"}
 lines = [show.Line(f"{n}, simulated", t, simulated[n], palette[n]) for n in simulated]
 fig = show.chart(lines + show.baseline_lines(formula), goal=1.0, x="timestep t", y="RMSE (Å)",
