@@ -4,7 +4,8 @@
 # Seven forms, one network. Each form asks the network for something else, and multiplies what it says
 # by something else. This notebook puts all of them on one map, made of nothing but the coefficients,
 # and *predicts* from it which form errs most at which t. Then it holds the prediction against several
-# hundred recorded runs, and asks what each half of fix A did: the scale's (R2), or the skip's?
+# hundred recorded runs, and asks what each half of fix A did: the scale's (R2), or the skip's? The form
+# to fix is the scaled residual (the report's).
 #
 # **You will learn** to read a parameterisation before training it, to separate two changes with a 2 × 2
 # experiment, and to see where an argument from the formula stops. **Time:** 25 minutes to read,
@@ -16,17 +17,17 @@ seed = 0
 
 # %%
 import numpy as np
+import pandas as pd
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from resfold_nb import measure, show, studies
-from resfold_nb.verdict import effects, evidence
-from resfold_nb.studies import plans
 from resfold_nb.data import load, make_batch
 from resfold_nb.diffusion import FORMS, edm, get_schedule
 from resfold_nb.model import count_parameters
-from resfold_nb.show.theme import SERIES
+from resfold_nb.studies import plans
 from resfold_nb.training import named_recipe
+from resfold_nb.verdict import effects
 from resfold_nb.workbook import goal, metric, start
 
 session = start(profile, seed, notebook="14_preconditioning")
@@ -72,7 +73,7 @@ show.figure(fig, "Three panels over timesteps 1 to 49, a line a form: the noise 
 # times as much. On a map with amplification on one axis and noise on the other, forms on the same
 # falling diagonal cost the same. Each form is a path from t = 1 (small dot) to 49 (large dot).
 
-# %%
+# %% tags=["plot"]
 fig = go.Figure()
 grid = np.geomspace(0.02, 10, 50)
 for cost in (0.01, 0.1, 1.0):
@@ -84,21 +85,19 @@ for name, width in (("eps", 8), ("residual", 3), ("skip_unscaled", 3), ("v", 3))
     fig.add_scatter(x=p.amplified[1:], y=p.copied[1:], mode="lines+markers", name=label,
                     line=dict(color=show.PALETTE[name], width=width), marker_opacity=1,
                     marker_size=np.where(p.t[1:] == 49, 16, np.where(p.t[1:] == 1, 9, 0)))
-fig.update_xaxes(type="log", range=[-1.2, 1.0], title="amplification |c_out|", dtick="D2",
-                 exponentformat="none")
-fig.update_yaxes(type="log", range=[-1.2, 0.3], title="noise to copy |q|", dtick="D2",
-                 exponentformat="none")
+fig.update_xaxes(type="log", range=[-1.2, 1.0], title="amplification |c_out|", dtick="D2", exponentformat="none")
+fig.update_yaxes(type="log", range=[-1.2, 0.3], title="noise to copy |q|", dtick="D2", exponentformat="none")
 fig.update_layout(title="The map: amplification times noise to copy", height=480)
 show.figure(fig, "Noise that F must copy against the amplification of its error, a path a form from t = 1 "
                  "to 49. B (broad) goes right at constant noise to "
-                 f"{PLACES['eps'].amplified[49]:.1f}; the broken form lies on it and stops at 1; the "
+                 f"{PLACES['eps'].amplified[49]:.1f}; the scaled residual lies on it and stops at 1; the "
                  "control with a skip and no scale goes up at 1; C turns down. A and the control "
                  "without a skip copy no noise and lie below the frame.")
 
 # %% [markdown]
-# Two things to see. The broken form and the control that only drops the scale end at the same place,
+# Two things to see. The scaled residual and the control that only drops the scale end at the same place,
 # and *everywhere* have the same product $s$: one has a small factor and a large target, the other a
-# large factor and a small target. And C has the broken form's $c_\mathrm{out}$, but its target turns
+# large factor and a small target. And C has the scaled residual's $c_\mathrm{out}$, but its target turns
 # from noise into protein as t grows.
 #
 # ## The deviation carried through
@@ -108,22 +107,13 @@ show.figure(fig, "Noise that F must copy against the amplification of its error,
 # as large as the data.
 
 # %%
-SD = {0.5: "dot", 1.0: "solid", 2.0: "dash"}
-levels = np.arange(1, 50)
-
-
-def at_deviation(name, field):
-    """Lines of a form for several deviations of the data."""
-    forms = {sd: edm(sd) if name == "edm" else FORMS[name] for sd in SD}
-    found = {sd: effects.place_on_map(f, schedule, sd) for sd, f in forms.items()}
-    size = {sd: np.hypot(p.copied, p.constant) if field == "target" else p.amplified * p.copied
-            for sd, p in found.items()}
-    return [show.Line(f"{FORMS[name].label.split(',')[0]}, sd {sd:g}", levels, size[sd][1:],
-                      show.PALETTE[name], SD[sd]) for sd in SD]
-
-
-groups = {"size of F*": at_deviation("edm", "target") + at_deviation("v", "target"),
-          "amplification × noise": at_deviation("edm", "product") + at_deviation("v", "product")}
+levels, groups = np.arange(1, 50), {"size of F*": [], "amplification × noise": []}
+for name in ("edm", "v"):
+    for sd, dash in {0.5: "dot", 1.0: "solid", 2.0: "dash"}.items():
+        p = effects.place_on_map(edm(sd) if name == "edm" else FORMS[name], schedule, sd)
+        for lines, size in zip(groups.values(), (np.hypot(p.copied, p.constant), p.amplified * p.copied)):
+            lines.append(show.Line(f"{FORMS[name].label.split(',')[0]}, sd {sd:g}", levels, size[1:],
+                                   show.PALETTE[name], dash))
 fig = show.panels(groups, x="timestep t", y="in units of x_t", title="Data of deviation 0.5, 1 and 2: EDM and C")
 show.figure(fig, "Left: the size of the exact output of EDM, which is 1 for every deviation and t, and of C, "
                  "which is not. Right: the product of amplification and noise for both.")
@@ -138,8 +128,8 @@ show.figure(fig, "Left: the size of the exact output of EDM, which is 1 for ever
 #
 # $$\mathrm{RMSE} = \sqrt 3\,\sigma\,|c_\mathrm{out}|\,\sqrt{(\kappa\, q)^2 + (\lambda\, p)^2}.$$
 #
-# It has two numbers. **A** has no noise to copy: its error at t = 49 gives λ. The **broken form** at
-# t = 49 gives κ. Everything else, five other forms and all other t, is then *predicted*. (This law
+# It has two numbers. **A** has no noise to copy: its error at t = 49 gives λ. The **scaled
+# residual** at t = 49 gives κ. Everything else, five other forms and all other t, is then *predicted*. (This law
 # was written down before the runs of study `core` were looked at; where it fails stands below.)
 #
 # Before you go on: which form should be worst at t = 49? Which two should be alike at *every* t, and
@@ -149,12 +139,11 @@ show.figure(fig, "Left: the size of the exact output of EDM, which is 1 for ever
 
 # %%
 protein = load(session.pick(ci="1WY3_A", laptop="1HZ6_A", gpu="1HZ6_A"))
-batch = make_batch(protein)
+batch, recipe = make_batch(protein), named_recipe("well_fed", profile)
 scale = float(batch.scale[0])
-recipe = named_recipe("well_fed", profile)
 recipe = recipe.but(steps=session.pick(ci=80, laptop=220, gpu=recipe.steps))
 runs = {form: measure.train_and_measure(recipe.but(form=form), batch, seed, device=session.device,
-                           marks=(recipe.steps,), progress=show.progress)
+                                        marks=(recipe.steps,), progress=show.progress)
         for form in ("residual", "x0", "edm")}
 live = {form: run.last.errors.rmse for form, run in runs.items()}
 show.table([{"form": FORMS[f].label, "parameters": count_parameters(r.predictor), "steps": recipe.steps,
@@ -171,130 +160,81 @@ groups = {FORMS[f].label: [show.form_line(f, levels, live[f][1:], ", measured"),
                            show.form_line(f, levels, expected[f][1:], ", predicted", "dash")]
           for f in runs}
 fig = show.panels(groups, log_y=True, x="timestep t", y="RMSE (Å)", goal=1.0,
-                  title="The law, given A and the broken form at t = 49")
+                  title="The law, given A and the scaled residual at t = 49")
 fig.update_layout(height=500)
 show.figure(fig, "Measured and predicted error by timestep, live, one seed. The law is fitted at t = 49 of the "
-                 "broken form and A, so those two points agree; EDM's line is predicted throughout.")
+                 "scaled residual and A, so those two points agree; EDM's line is predicted throughout.")
 off = float(np.exp(np.abs(np.log(expected["edm"][1:] / live["edm"][1:])).mean()))
 show.say(f"κ = {shares[0]:.3f}, λ = {shares[1]:.3f}: holding the protein is "
          f"{'easier' if shares[1] < shares[0] else 'harder'} than copying noise. EDM is predicted "
          f"within a factor of {off:.2f} on average over t = 1 … 49 (one seed, one protein).")
 
 # %%
-show.denoising({"scaled residual": runs["residual"].predictor, "A": runs["x0"].predictor, "EDM": runs["edm"].predictor},
-               batch, alt="One denoising step from the same x_t with the three live models, the true "
+show.denoising({FORMS[form].label: run.predictor for form, run in runs.items()}, batch,
+               alt="One denoising step from the same x_t with the three live models, the true "
                           "centroids in grey; below, the error of this one noise draw by timestep.")
 
 # %% [markdown]
 # ## Recorded: three recipes, seven forms, two proteins, five seeds
 #
 # `python -m resfold_nb study core --out data/recorded`, profile laptop, CPU, shown in every profile.
-# κ and λ come from A and the broken form at t = 49, in each recipe and protein anew; their own points
-# there are no test and are left out. *As published* is trained after superposition, so its errors are
-# superposed here.
+# κ and λ come from A and the scaled residual at t = 49, in each recipe and protein anew; their own
+# points there are no test and are left out. *As published* is trained after superposition, so its
+# errors are superposed here.
 
 # %%
-WHEN, SCALES = (1, 25, 49), {p: float(make_batch(load(p)).scale[0]) for p in plans.CORE_PROTEINS}
+core = studies.load("core").query("t != 0")
+core["error"] = core.rmsd.where(core.superposed, core.rmse)
+forms = core.query("change == '' and not setting.str.contains('layers')")
+last, RUN = core.query("step == steps"), ["protein", "seed"]
+errors = forms.query("step == steps").pivot_table("error", ["t", "recipe", *RUN], "form")
+at_49 = errors.xs(49).groupby(["recipe", "protein"]).agg(lambda x: np.exp(np.log(x.to_numpy()).mean()))
 
-
-def measured(recipe_name, form, when):
-    """Errors in Å, one array (seeds,) a protein, after superposition where training superposed."""
-    return evidence.core_errors(named_recipe(recipe_name, form=form), when)
-
-
-def predicted(recipe_name):
-    """form -> t -> error in Å, geometric mean over proteins; None if not recorded."""
-    base = {f: measured(recipe_name, f, 49) for f in ("residual", "x0")}
-    if None in base.values():
-        return None
-    found = []
-    for i, protein_id in enumerate(plans.CORE_PROTEINS):
-        at_49 = {f: float(np.exp(np.log(e[i]).mean())) for f, e in base.items()}
-        pair = effects.calibrated(PLACES["residual"], PLACES["x0"], at_49, 49, SCALES[protein_id])
-        found.append({f: SCALES[protein_id] * p.error(*pair) for f, p in PLACES.items()})
-    return {f: {t: float(np.exp(np.mean([np.log(each[f][t]) for each in found]))) for t in WHEN}
-            for f in PLACES}
-
-
-laws = {name: predicted(name) for name in plans.CORE_RECIPES}
-GIVEN = {("residual", 49), ("x0", 49)}
-
-# %%
 rows = []
-for name, law in laws.items():
-    for form in FORMS if law else ():
-        for t in WHEN:
-            errors = measured(name, form, t)
-            if (form, t) not in GIVEN and errors is not None:
-                rows.append({"recipe": name, "form": form, "t": t, "predicted": law[form][t],
-                             "measured": evidence.level("", errors).value.estimate,
-                             "low": min(e.min() for e in errors), "high": max(e.max() for e in errors)})
-
-
-def rank(name, t):
-    """Rank correlation of predicted and measured errors of the forms that were not given."""
-    chosen = [r for r in rows if (r["recipe"], r["t"]) == (name, t)]
-    return effects.rank_correlation(*([r[k] for r in chosen] for k in ("predicted", "measured")))
-
-
-def misses(name):
-    """|log(predicted / measured)| of each point of a recipe."""
-    return [abs(np.log(r["predicted"] / r["measured"])) for r in rows if r["recipe"] == name]
+for (name, protein_id), given in at_49.iterrows():
+    size = float(make_batch(load(protein_id)).scale[0])
+    pair = effects.calibrated(PLACES["residual"], PLACES["x0"], given, 49, size)
+    rows += [(name, f, t, np.log(size * p.error(*pair)[t])) for f, p in PLACES.items() for t in (1, 25, 49)]
+law = pd.DataFrame(rows, columns=["recipe", "form", "t", "log"]).groupby(["recipe", "form", "t"]).mean()
+law = law.join(errors.stack().groupby(["recipe", "form", "t"]).agg(["mean", "min", "max"]))
+law = law.drop([(name, f, 49) for name in at_49.index.unique("recipe") for f in ("residual", "x0")])
+law["predicted"] = np.exp(law.pop("log"))
+law["off"], law["weight"] = law["predicted"] / law["mean"], [PLACES[form].weight[t] for _, form, t in law.index]
 
 # %%
-show.table([{"recipe": name.replace("_", " "),
-             **{f"t = {t}, order of forms": f"{rank(name, t):.2f}" for t in WHEN},
-             "typical factor off": f"{np.exp(np.mean(misses(name))):.2f}"}
-            for name, law in laws.items() if law] or [{"study": "not recorded"}],
-           "The law against the recorded runs: Spearman's rank correlation of the forms' errors (1: the "
-           "predicted order), and the mean factor between predicted and measured error")
+rank = law.groupby(["recipe", "t"]).apply(lambda x: effects.rank_correlation(x["predicted"], x["mean"]))
+factor = np.exp(np.log(law["off"]).abs().groupby("recipe").mean())
+table = rank.unstack("t").rename_axis(columns=None).add_prefix("t = ").assign(**{"typical factor off": factor})
+show.table(table.round(2), "The law against the recorded runs: Spearman's rank correlation of the forms' errors (1: "
+           "the predicted order), and the mean factor between predicted and measured error")
 
-# %%
+# %% tags=["plot"]
 symbols = {1: "circle", 25: "square", 49: "diamond"}
-fig = make_subplots(cols=3, shared_yaxes=True, horizontal_spacing=0.03,
-                    subplot_titles=[name.replace("_", " ") for name in laws])
-for i, name in enumerate(laws, start=1):
+fig = make_subplots(cols=3, shared_yaxes=True, horizontal_spacing=0.03, subplot_titles=[*rank.index.unique("recipe")])
+for i, (name, group) in enumerate(law.groupby("recipe"), start=1):
     for form in FORMS:
-        chosen = [r for r in rows if (r["recipe"], r["form"]) == (name, form)]
-        x, y, low, high = (np.array([r[k] for r in chosen]) for k in ("predicted", "measured", "low", "high"))
-        fig.add_scatter(x=x, y=y, mode="markers", name=FORMS[form].label, legendgroup=form, showlegend=i == 1,
-                        error_y=dict(array=high - y, arrayminus=y - low, width=0, thickness=1),
-                        marker=dict(color=show.PALETTE[form], size=16 if form == "v" else 10,
-                                    symbol=[symbols[r["t"]] for r in chosen]),
-                        hovertext=[f"t = {r['t']}" for r in chosen], row=1, col=i)
+        x = group.xs(form, level="form").reset_index()
+        bars = dict(array=x["max"] - x["mean"], arrayminus=x["mean"] - x["min"], width=0, thickness=1)
+        mark = dict(color=show.PALETTE[form], size=16 if form == "v" else 10, symbol=x["t"].map(symbols))
+        fig.add_scatter(x=x["predicted"], y=x["mean"], mode="markers", name=FORMS[form].label, legendgroup=form,
+                        showlegend=i == 1, row=1, col=i, hovertext=x["t"], error_y=bars, marker=mark)
     fig.add_scatter(x=[0.03, 40], y=[0.03, 40], mode="lines", showlegend=False, hoverinfo="skip",
                     line=dict(color="#888888", dash="dot"), row=1, col=i)
 fig.update_xaxes(type="log", range=[-1.5, 1.6], title="predicted (Å)", dtick=1, tickformat="~g")
-fig.update_yaxes(type="log", range=[-1.5, 1.6], dtick=1, tickformat="~g")
-fig.update_yaxes(title="measured (Å)", row=1, col=1)
+fig.update_yaxes(type="log", range=[-1.5, 1.6], dtick=1, tickformat="~g").update_yaxes(title="measured (Å)", col=1)
 fig.update_layout(title="Predicted and measured: circle t = 1, square t = 25, diamond t = 49", height=520,
                   legend=dict(orientation="h", y=-0.2))
 show.figure(fig, "Measured against predicted error in three recipes, a colour a form, a symbol a timestep, bars "
-                 "the range over proteins and seeds. On the dotted diagonal the law is right."
-            + ("" if rows else " Not recorded."))
+                 "the range over proteins and seeds. On the dotted diagonal the law is right.")
 
 # %%
-def failure(name):
-    """Where the law is furthest off in a recipe, in words."""
-    worst = max((r for r in rows if r["recipe"] == name),
-                key=lambda r: abs(np.log(r["predicted"] / r["measured"])))
-    much = "too high" if worst["predicted"] > worst["measured"] else "too low"
-    factor = np.exp(abs(np.log(worst["predicted"] / worst["measured"])))
-    return (f"**{name.replace('_', ' ')}**: {FORMS[worst['form']].label} at t = {worst['t']}, predicted "
-            f"{worst['predicted']:.2f} Å, measured {worst['measured']:.2f} Å ({factor:.1f} times {much})")
-
-
-def blamed(name):
-    """Rank correlation, over forms and t, of the loss's weight with how much too low the law is."""
-    chosen = [r for r in rows if r["recipe"] == name]
-    return effects.rank_correlation([PLACES[r["form"]].weight[r["t"]] for r in chosen],
-                                    [r["measured"] / r["predicted"] for r in chosen])
-
-
-for name, law in laws.items():
-    if law:
-        show.say(f"Furthest off in {failure(name)}. Weight against measured ÷ predicted: rank "
-                 f"correlation {blamed(name):.2f}.")
+for name, group in law.groupby("recipe"):
+    _, form, t = np.log(group["off"]).abs().idxmax()
+    worst = group.loc[name, form, t]
+    show.say(f"Furthest off in **{name}**: {FORMS[form].label} at t = {t}, predicted {worst['predicted']:.2f} Å, "
+             f"measured {worst['mean']:.2f} Å ({max(worst['off'], 1 / worst['off']):.1f} times too "
+             f"{'high' if worst['off'] > 1 else 'low'}). Weight against measured ÷ predicted: rank correlation "
+             f"{effects.rank_correlation(group['weight'], 1 / group['off']):.2f}.")
 
 # %% [markdown]
 # The law leaves the third curve out. If that is what it lacks, it should be too low just where the
@@ -303,27 +243,31 @@ for name, law in laws.items():
 #
 # ### Alike on the map, apart in the runs
 #
-# The law says that the broken form and *only the scale dropped* have equal noise cost at every t:
+# The law says that the scaled residual and *only the scale dropped* have equal noise cost at every t:
 # relative errors do not care how a product is split. If they differ, the third curve (weight,
 # gradient) is at work: a small $c_\mathrm{out}$ hides F's error from the loss. Likewise A and *scale,
 # no skip*. And C and EDM are one model at sd = 1, up to F's sign: the difference between them is
 # chance, and shows how much of it there is.
 
 # %%
-PAIRS = {"broken over skip, no scale": ("residual", "skip_unscaled"),
-         "scale, no skip over A": ("scaled_no_skip", "x0"), "EDM over C (chance alone)": ("edm", "v")}
+def intervals(ratios, by):
+    """Geometric mean of paired ratios and its 95 % bootstrap interval over proteins and seeds."""
+    def one(group):
+        logs = [np.log(each).to_numpy() for _, each in group.groupby("protein")]
+        return pd.Series(np.exp(measure.bootstrap(logs)), ["ratio", "low", "high"])
+    return ratios.groupby(by).apply(one).unstack().reset_index()
 
 
-def pair(name, over, under, when):
-    """The ratio's interval, in words."""
-    both = [measured(name, form, when) for form in (over, under)]
-    return str(evidence.compare("", *both).value or "not recorded")
-
-
-show.table([{"recipe": name.replace("_", " "), "pair": label,
-             **{evidence.say(when): pair(name, *forms, when) for when in evidence.ENDS}}
-            for name in plans.CORE_RECIPES for label, forms in PAIRS.items()],
-           "Recorded: ratio of errors that the law says are equal; 95 % interval over proteins and seeds")
+AT = {1: "t = 1", 25: "t = 25", 49: "t = 49", "sampled": "sampled"}
+errors = errors.loc[[*AT]].rename(index=AT, level="t")
+pairs = pd.concat({
+    "scaled residual over skip, no scale": errors["residual"] / errors["skip_unscaled"],
+    "scale, no skip over A": errors["scaled_no_skip"] / errors["x0"],
+    "EDM over C (chance alone)": errors["edm"] / errors["v"]}, names=["pair"])
+show.dots(intervals(pairs, ["pair", "recipe", "t"]), value="ratio", rows="pair", panel="t", colour="recipe",
+          order=[*AT.values()], reference=1, x="ratio of errors", title="Equal by the law: equal in the runs?",
+          alt="Ratio of the errors of three pairs of forms that the law says are equal, at t = 1, 25, 49 and sampled, "
+              "a colour a recipe; 95 % intervals over two proteins and five seeds. On the line at 1 both are equal.")
 
 # %% [markdown]
 # ## The 2 × 2: what each half of fix A did
@@ -334,97 +278,51 @@ show.table([{"recipe": name.replace("_", " "), "pair": label,
 # at t = 1, and at t = 49?
 
 # %%
-def effect_rows(when):
-    """(recipe, effect, interval) of the 2 x 2 for what is recorded."""
-    for name in plans.CORE_RECIPES:
-        cells = {f: measured(name, f, when) for f in effects.CELLS}
-        if None not in cells.values():
-            for effect, interval in effects.main_effects(cells).items():
-                yield name.replace("_", " "), effect, interval
-
-
-found = {when: list(effect_rows(when)) for when in evidence.ENDS}
-NAMES = ["interaction", "drop the scale", "drop the skip"]
-fig = make_subplots(cols=4, shared_yaxes=True, horizontal_spacing=0.03,
-                    subplot_titles=[evidence.say(when) for when in evidence.ENDS])
-LOOK = {"starved": (SERIES[1], "circle"), "well fed": (SERIES[0], "square"),
-        "as published": (SERIES[2], "diamond")}
-for i, when in enumerate(evidence.ENDS, start=1):
-    for shift, (name, (colour, symbol)) in zip((-0.2, 0, 0.2), LOOK.items(), strict=True):
-        chosen = [(effect, v) for recipe_name, effect, v in found[when] if recipe_name == name]
-        x = np.array([v.estimate for _, v in chosen])
-        ends = [np.array([getattr(v, k) for _, v in chosen]) for k in ("low", "high")]
-        fig.add_scatter(x=x, y=[NAMES.index(effect) + shift for effect, _ in chosen], name=name,
-                        mode="markers", legendgroup=name, showlegend=i == 1,
-                        marker=dict(color=colour, symbol=symbol, size=10),
-                        error_x=dict(array=ends[1] - x, arrayminus=x - ends[0], width=4), row=1, col=i)
-
-# %%
-for i in range(1, 5):
-    fig.add_vline(1, line=dict(color=show.PALETTE["ink"], dash="dot", width=1), row=1, col=i)
-fig.update_xaxes(type="log", title="factor", exponentformat="none", dtick=1,
-                 range=[-1.4, 1.2], tickformat="~g")
-fig.update_yaxes(tickvals=[0, 1, 2], ticktext=NAMES)
-fig.update_layout(title="Main effects and interaction: factor on the error, 95 % intervals", height=440,
-                  legend=dict(orientation="h", y=-0.3))
-show.figure(fig, "Factors on the error of dropping the skip, dropping the scale, and their interaction, at t = 1, "
-                 "25, 49 and sampled, in three recipes; left of the dotted line is better. Recorded, two "
-                 "proteins, five seeds." + ("" if any(found.values()) else " Not recorded."))
-numbers = {(when, n, e): str(v) for when, each in found.items() for n, e, v in each}
-show.table([{"effect": effect, "recipe": name,
-             **{evidence.say(when): numbers.get((when, name, effect), "not recorded") for when in found}}
-            for effect in reversed(NAMES) for name in LOOK],
-           "The same numbers: factor on the error, 95 % interval over two proteins and five seeds")
+both, only_skip = errors["residual"], errors["skip_unscaled"]   # skip and scale; the skip alone
+only_scale, neither = errors["scaled_no_skip"], errors["x0"]
+halves = intervals(pd.concat({
+    "drop the skip": np.sqrt(only_scale / both * neither / only_skip),
+    "drop the scale": np.sqrt(only_skip / both * neither / only_scale),
+    "interaction": (neither / only_skip) / (only_scale / both)}, names=["effect"]), ["effect", "recipe", "t"])
+show.dots(halves, value="ratio", rows="effect", panel="t", colour="recipe", reference=1, x="factor",
+          order=[*AT.values()], title="Main effects and interaction: factor on the error, 95 % intervals",
+          alt="Factors on the error of dropping the skip, dropping the scale, and their interaction, at t = 1, 25, "
+              "49 and sampled, in three recipes; left of the line at 1 is better. Recorded, two proteins, five seeds.")
 
 # %% [markdown]
 # ## The regime map
 #
 # Is it the formula or the budget? *Starved* with three budgets and two depths, four forms, three
-# seeds. Colour: the broken form's error over A's. Cell: which of the four forms has the lowest median
-# (*skip* and *scale*: the controls that keep only that), and the broken form's error over its. A star
-# marks a cell where the broken form's median reaches the report's own figure (9.17 Å at t = 49, 6.91
-# Å sampled; the report's protein is not known).
+# seeds. Colour: the scaled residual's error over A's. Cell: which of the four forms has the lowest
+# median (*skip* and *scale*: the controls that keep only that), and the scaled residual's error over
+# its. A star marks a cell where the scaled residual's median reaches the report's own figure (9.17 Å
+# at t = 49, 6.91 Å sampled; the report's protein is not known).
 
 # %%
-REPORTED = {49: 9.17, "sampled": 6.91}
+starved = last.query("change == '' and recipe == 'starved' and protein == '1HZ6_A' and t in [49, 'sampled'] and "
+                     "form in @plans.FORMS_COMPARED").replace({"setting": {"starved": "500 steps x 1, 16 layers"}})
+starved[["budget", "depth"]] = starved.setting.str.extract("(.*), (.*)")
+medians = starved.pivot_table("error", ["t", "depth", "budget"], "variant", aggfunc="median")
+reported = medians.index.get_level_values("t").map({49: 9.17, "sampled": 6.91})
+best = pd.DataFrame({"winner": medians.idxmin(axis=1), "star": medians["scaled residual"] >= reported,
+                     "by": medians["scaled residual"] / medians.min(axis=1)})
+show.say(f"Cells that reach the report's figures: **{best['star'].sum()}** of {len(best)}.")
 
-
-def medians(budget, depth, when):
-    """form -> median error in Å over seeds in a cell; None if not recorded."""
-    each = {f: evidence.core_errors(plans.regime(budget, depth, f), when, plans.CORE_PROTEINS[:1])
-            for f in plans.FORMS_COMPARED}
-    return None if None in each.values() else {f: float(np.median(e[0])) for f, e in each.items()}
-
-
-def cell_text(m, when):
-    """The winner, by how much, and the star."""
-    best = min(m, key=m.get)
-    star = " ★" if m["residual"] >= REPORTED[when] else ""
-    short = {"residual": "scaled residual", "x0": "A", "skip_unscaled": "skip", "scaled_no_skip": "scale"}
-    return f"{short[best]}<br>{m['residual'] / m[best]:.1f}{star}"
-
-
-grids = {when: [[medians(b, d, when) for b in plans.BUDGETS] for d in plans.DEPTHS] for when in REPORTED}
-
-# %%
-SHORT = [f"{steps:,}<br>× {levels}" for steps, levels in plans.BUDGETS.values()]
-ratios = {evidence.say(when): [[np.nan if m is None else np.log2(m["residual"] / m["x0"]) for m in row]
-                               for row in grid] for when, grid in grids.items()}
-known = bool(np.isfinite(list(ratios.values())).any())
-fig = show.heatmaps(ratios if known else {"not recorded": np.zeros((2, 3))}, diverging=True, height=430,
-                    title="Broken form over A, by budget and depth", x="steps × noise levels",
-                    y="depth", value="log2 of error ratio", x_ticks=SHORT, y_ticks=list(plans.DEPTHS))
-fig.update_xaxes(tickangle=0)
-for trace, when in zip(fig.data if known else (), grids, strict=False):
-    trace.text = [["not recorded" if m is None else cell_text(m, when) for m in row] for row in grids[when]]
-    trace.texttemplate, trace.textfont = "%{text}", dict(size=15)
-show.figure(fig, "Two heat maps, at t = 49 and sampled: the error of the broken form over that of A for three "
-                 "budgets and two depths; red cells favour A, blue ones the broken form. Each cell names the "
+# %% tags=["plot"]
+SHORT = {"skip, no scale": "skip", "scale, no skip": "scale"}
+best["text"] = [f"{SHORT.get(w, w)}<br>{by:.1f}{' ★' if star else ''}" for w, star, by in best.values]
+grids = {t: np.log2(medians["scaled residual"] / medians["A"])[t].unstack().loc[[*plans.DEPTHS], [*plans.BUDGETS]]
+         for t in (49, "sampled")}
+fig = show.heatmaps({"t = 49": grids[49], "sampled": grids["sampled"]}, diverging=True, height=430,
+                    title="Scaled residual over A, by budget and depth", x="steps × noise levels", y="depth",
+                    value="log2 of error ratio", y_ticks=list(plans.DEPTHS),
+                    x_ticks=[f"{steps:,}<br>× {levels}" for steps, levels in plans.BUDGETS.values()])
+for trace, (t, grid) in zip(fig.data, grids.items(), strict=True):
+    trace.text, trace.texttemplate = best["text"][t].unstack().loc[grid.index, grid.columns], "%{text}"
+fig.update_traces(textfont_size=15).update_xaxes(tickangle=0)
+show.figure(fig, "Two heat maps, at t = 49 and sampled: the error of the scaled residual over that of A for three "
+                 "budgets and two depths; red cells favour A, blue ones the scaled residual. Each cell names the "
                  "form with the lowest median. Recorded, 1HZ6_A, three seeds.")
-stars = sum(m["residual"] >= REPORTED[when] for when, grid in grids.items() for row in grid for m in row if m)
-cells = 2 * len(plans.BUDGETS) * len(plans.DEPTHS)
-show.say(f"Cells that reach the report's figures: **{stars}** of {cells}." if known else
-         "The regime map is **not recorded**.")
 
 # %% [markdown]
 # ### Equal steps, or equal draws?
@@ -433,51 +331,39 @@ show.say(f"Cells that reach the report's figures: **{stars}** of {cells}." if kn
 # and 500 × 4 have equal steps; 500 × 4 and 2,000 × 1 equal draws.
 
 # %%
-def budgets(over, under, form, when):
-    """Ratio of a form's errors at 3 layers and at 16 for two budgets, in words."""
-    each = [[evidence.core_errors(plans.regime(b, d, form), when, plans.CORE_PROTEINS[:1])
-             for b in (over, under)] for d in plans.DEPTHS]
-    return {d: str(evidence.compare("", *pair).value or "not recorded")
-            for d, pair in zip(plans.DEPTHS, each, strict=True)}
-
-
 few, more, longer = plans.BUDGETS
-show.table([{"form": FORMS[f].label, "error of": over, "over that of": under, "at": evidence.say(when),
-             **budgets(over, under, f, when)}
-            for f in ("residual", "x0") for over, under in ((more, few), (longer, more))
-            for when in (49, "sampled")],
-           "Recorded: what four times the noise levels, or four times the steps instead, make of the error "
-           "(1HZ6_A, three seeds, 95 % interval)")
+each = starved.query("form in ['x0', 'residual']").pivot_table("error", ["variant", "t", "depth", *RUN], "budget")
+budgets = pd.concat({f"{more} over {few}": each[more] / each[few],
+                     f"{longer} over {more}": each[longer] / each[more]}, names=["budgets"]).dropna()
+budgets = intervals(budgets, ["budgets", "variant", "t", "depth"])
+show.dots(budgets.assign(where=budgets["t"].map(AT) + ", " + budgets["depth"]), value="ratio", rows="budgets",
+          panel="where", colour="variant", reference=1, x="ratio of errors",
+          title="Four times the noise levels, or four times the steps instead",
+          alt="Ratio of errors of two budgets at t = 49 and sampled, for 3 and 16 layers, the scaled residual and A; "
+              "left of the line at 1 the first budget errs less. Recorded, 1HZ6_A, three seeds, 95 % interval.")
 
 # %% [markdown]
 # ## One thing at a time
 #
-# Everything else that differs between recipes, changed alone, for the broken form and A. One protein
-# and *two* seeds: the brackets are hardly more than both values. Where a form's own error is near
+# Everything else that differs between recipes, changed alone, for the scaled residual and A. One
+# protein and *two* seeds: the bars are hardly more than both values. Where a form's own error is near
 # zero, factors on it are large and mean little. Errors are superposed where either side was trained
-# so, or at random rotations.
+# so, or at random rotations. The loss in F space has no row where it cannot be changed alone.
 
 # %%
-def factor_rows(when):
-    """A row a factor: error with it changed over the base recipe's."""
-    for factor in plans.FACTORS:
-        each = evidence.factor_ratio(factor, ("residual", "x0"), (when,))
-        values = {f.setting.removesuffix(f", {evidence.say(when)}"): f.value for f in each}
-        yield {"change": factor, **{f"{name.replace('_', ' ')}, {short}": _text(values, f"{name}, {form}")
-                                    for name in plans.CORE_RECIPES
-                                    for form, short in (("residual", "scaled residual"), ("x0", "A"))}}
-
-
-def _text(values, setting):
-    if setting not in values:
-        return "does not apply"
-    value = values[setting]
-    return "not recorded" if value is None else f"{value.estimate:.2f} ({value.low:.2f}–{value.high:.2f})"
-
-
-for when in ("mean over t", "sampled"):
-    show.table(list(factor_rows(when)), f"Recorded: {when}, error with one change over the base recipe's, "
-                                        "mean (range) of two seeds, 1HZ6_A; below 1 is better")
+chosen = last.query("protein == '1HZ6_A' and form in ['residual', 'x0'] and not setting.str.contains('layers')")
+chosen = chosen.assign(when=np.where(chosen.t == "sampled", "sampled", "mean over t"))
+mean = chosen.groupby(["recipe", "variant", "when", *RUN, "change"])[["rmse", "rmsd", "superposed", "rotate"]].mean()
+mean = mean.unstack("change")
+free = mean["superposed"] + mean["rotate"]
+free = free.add(free[""], axis=0) > 0  # either side trained after superposition, or turned
+ratios = mean["rmsd"].div(mean["rmsd"][""], axis=0).where(free, mean["rmse"].div(mean["rmse"][""], axis=0))
+factors = intervals(ratios.drop(columns="").stack().dropna(), ["when", "change", "recipe", "variant"])
+for when, rows in factors.groupby("when"):
+    show.dots(rows, value="ratio", rows="change", panel="recipe", colour="variant", order=[*plans.FACTORS],
+              reference=1, x="error with the change over without", title=f"One change to the base recipe: {when}",
+              alt=f"Error, {when}, with one change over the base recipe's, mean and range of two seeds, in three "
+                  "recipes, for the scaled residual and A; left of the line at 1 is better. Recorded, 1HZ6_A.")
 
 # %% [markdown]
 # Two more changes belong to sampling alone, so every run was sampled with and without them: clamping
@@ -485,22 +371,17 @@ for when in ("mean over t", "sampled"):
 # training has it.
 
 # %%
-def sampling_change(name, form, quantity):
-    """Samples with one change over samples without, both proteins; "not recorded"."""
-    recipe = named_recipe(name, form=form)
-    with_it, without = ([studies.recorded_quantity("core", recipe, p, q) for p in plans.CORE_PROTEINS]
-                        for q in (quantity, "sampled, not clamped, RMSE (Å)" if "clamped to" in quantity
-                                  else PLAIN[recipe.x0_clamp]))
-    return str(evidence.compare("", *(evidence.whole(x) for x in (with_it, without))).value or "not recorded")
-
-
-PLAIN = {None: "sampled, not clamped, RMSE (Å)", 3.0: "sampled, clamped to 3, RMSE (Å)"}
-CHANGED = {"clamped": "sampled, clamped to 3, RMSE (Å)",
-           "started with signal": "sampled, started with signal, RMSE (Å)"}
-show.table([{"recipe": name.replace("_", " "), "change": what,
-             **{FORMS[f].label: sampling_change(name, f, quantity) for f in FORMS}}
-            for name in plans.CORE_RECIPES for what, quantity in CHANGED.items()],
-           "Recorded: error of samples with a change over without; two proteins, five seeds, 95 % interval")
+ended = studies.load("core", table="quantities").query("not setting.str.contains('layers')")
+ended["clamped"] = ended.x0_clamp.notna()
+ended = ended.pivot_table("value", ["variant", "clamped", "recipe", *RUN], "quantity")
+free, clamped, signal = (ended[f"sampled, {how}, RMSE (Å)"]
+                         for how in ("not clamped", "clamped to 3", "started with signal"))
+usual = clamped.where(ended.index.get_level_values("clamped"), free)
+changes = pd.concat({"clamped": clamped / free, "started with signal": signal / usual}, names=["change"])
+show.dots(intervals(changes, ["change", "recipe", "variant"]), value="ratio", panel="recipe", colour="change",
+          reference=1, x="error with the change over without", title="Sampling changed, training not",
+          alt="Error of samples with a change over without, a row a form, a panel a recipe: clamped to three "
+              "deviations, and started with signal. Recorded; two proteins, five seeds, 95 % interval.")
 
 # %% [markdown]
 # ## How soon?
@@ -510,28 +391,26 @@ show.table([{"recipe": name.replace("_", " "), "change": what,
 # are rounded up to the next mark.
 
 # %%
-def speed(name, form):
-    """Median over runs of the steps to 1 Å, and how many runs got there."""
-    recipe, reached = named_recipe(name, form=form), []
-    for p in plans.CORE_PROTEINS:
-        steps = effects.steps_below(
-            lambda t, p=p: studies.recorded_curve("core", recipe, p, t), 1.0, range(1, 50),
-            recipe.superposed)
-        if steps is None:
-            return {"steps": "not recorded", "draws": "not recorded", "TFLOP": "not recorded", "reached": ""}
-        reached.extend(steps)
-    middle, share = float(np.median(reached)), np.isfinite(reached).sum()
-    cost = studies.recorded_budget("core", recipe, plans.CORE_PROTEINS[0])["teraflop"] / recipe.steps
-    in_time = np.isfinite(middle)
-    return {"steps": f"{middle:,.0f}" if in_time else f"not in {recipe.steps:,}",
-            "draws": f"{middle * recipe.noise_levels:,.0f}" if in_time else "–",
-            "TFLOP": f"{middle * cost:.2g}" if in_time else "–", "reached": f"{share} of {len(reached)} runs"}
+def steps_to_goal(worst):
+    """The first step from which the worst error stays at 1 Å or below; infinity if there is none."""
+    to_come = worst[::-1].cummax()
+    good = to_come[to_come <= 1].index.get_level_values("step")
+    return good.min() if len(good) else np.inf
 
 
-show.table([{"recipe": name.replace("_", " "), "form": FORMS[f].label, **speed(name, f)}
-            for name in plans.CORE_RECIPES for f in FORMS],
-           "Recorded: optimiser steps, noise-level draws and counted operations until every t is at 1 Å or below and "
-           "stays there (median of ten runs; as published after superposition)")
+worst = forms.query("t != 'sampled'").groupby(["recipe", "variant", *RUN, "step"])["error"].max()
+reached = worst.groupby(["recipe", "variant", *RUN]).apply(steps_to_goal).groupby(["recipe", "variant"])
+soon = reached.agg(["median", "min", "max"]).replace(np.inf, np.nan).set_axis(["steps", "low", "high"], axis=1)
+show.dots(soon.dropna(subset="steps").reset_index(), value="steps", panel="recipe", x="optimiser steps",
+          title="Steps until every t is at 1 Å or below and stays there",
+          alt="Median and range of ten runs, a row a form, a panel a recipe; no dot where fewer than half of the "
+              "runs got there. Recorded, two proteins, five seeds; as published after superposition.")
+runs = studies.load("core", table="runs").drop_duplicates("recipe").set_index("recipe")
+for name, got in reached.agg(lambda x: np.isfinite(x).sum()).unstack("variant").iterrows():
+    there, run = "; ".join(f"{variant}: {n}" for variant, n in got.items() if n), runs.loc[name]
+    show.say(f"**{name}**: a step draws {run.noise_levels} noise level(s) and counts "
+             f"{1e3 * run.teraflop / run.steps:.2g} GFLOP. Of ten runs of {run.steps} steps got there: "
+             f"{there or 'none of any form'}.")
 
 # %% [markdown]
 # ### As soon as possible
@@ -548,31 +427,22 @@ show.table([{"recipe": name.replace("_", " "), "form": FORMS[f].label, **speed(n
 # quickly; it denoises nothing.*
 
 # %%
-race = studies.recorded_benchmark("speedrun")
-shown = [{**{k: row[k] for k in ("kind", "what", "reached")}, "steps": row["steps"] or "–",
-          **{k: f"{float(row[k]):.2f}" for k in ("s", "s, lowest", "s, highest")}} for row in race]
-where = f"{race[0]['processor']}, {race[0]['threads']} thread(s)" if race else ""
-show.table(shown or [{"benchmark": "not recorded"}],
-           f"Recorded, {where or 'nowhere'}: steps and seconds (median, lowest, highest of those that reached the "
-           "goal); training and looking for the goal every 10 steps; the last row from the start of the process")
+race = studies.benchmark("speedrun").rename(columns={"s, lowest": "low", "s, highest": "high"})
+steps = race["steps"].map(" in {:.0f} steps".format, na_action="ignore").fillna("")
+race["run"] = race["what"] + ": " + race["reached"] + steps
+show.dots(race, value="s", rows="run", colour="kind", x="seconds", title="Seconds to 1 Å at every t and in samples",
+          alt="Median, lowest and highest seconds of the runs that reached the goal, how many did, and their steps; "
+              "training and looking every 10 steps; last row: from the start of the process. Recorded, one thread.")
 
 # %%
-def summary():
-    """What the recorded tables say, in sentences made from them."""
-    for name, law in laws.items():
-        if law:
-            order = ", ".join(f"{rank(name, t):.2f} at t = {t}" for t in WHEN)
-            yield f"**{name.replace('_', ' ')}**: the law's order of forms agrees by {order} (1 is perfect)"
-    for when in (49, "sampled"):
-        for effect in ("drop the skip", "drop the scale"):
-            sides = [(n, v) for n, e, v in found[when] if e == effect]
-            helps = [n for n, v in sides if v.high < 1]
-            hurts = [n for n, v in sides if v.low > 1]
-            yield (f"{evidence.say(when)}, **{effect}**: helps in {', '.join(helps) or 'no recipe'}, hurts in "
-                   f"{', '.join(hurts) or 'none'}")
-
-
-show.say("**What to take away**, from the tables above:\n\n" + "\n".join(f"- {line}" for line in summary()))
+show.say("**What to take away**, from what was recorded:")
+for name, row in rank.unstack("t").iterrows():
+    show.say(f"- **{name}**: the law's order of forms agrees by "
+             + ", ".join(f"{value:.2f} at t = {t}" for t, value in row.items()) + " (1 is perfect)")
+halves = halves.query("t in ['t = 49', 'sampled'] and effect != 'interaction'").set_index("recipe")
+for (when, effect), group in halves.groupby(["t", "effect"]):
+    helps, hurts = (", ".join(group.index[clear]) for clear in (group.high < 1, group.low > 1))
+    show.say(f"- {when}, **{effect}**: helps in {helps or 'no recipe'}, hurts in {hurts or 'none'}")
 
 # %% [markdown]
 # The law is an *accounting* of F's error, no theory of learning. It knows nothing of the weight of
