@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import gzip
 import json
 import math
@@ -14,13 +15,13 @@ import pytest
 import torch
 
 from resfold_nb import measure, studies
-from resfold_nb.studies import plans, runner as study
+from resfold_nb.studies import frames, plans, runner as study
 from resfold_nb.measure.errors import AT_ONCE, MEASURING_SEED
 from resfold_nb.studies.plans import Cell
 from resfold_nb.studies.store import Store
 from resfold_nb.studies.runner import run_cell
 from resfold_nb.studies.tables import TABLE_FIELDS, write_tables
-from resfold_nb.data import load, make_batch, rmsd, rmse
+from resfold_nb.data import data_directory, load, make_batch, rmsd, rmse
 from resfold_nb.diffusion import FORMS, get_form, linear
 from resfold_nb.model import Features, NetworkSize, Predictor, ResFold
 from resfold_nb.training import Recipe, build
@@ -180,13 +181,20 @@ def test_a_study_is_recorded_resumed_and_looked_up(tmp_path: Path, monkeypatch, 
     assert study.main(["tiny", "--out", str(out), "--jobs", "2"]) == 0
     assert "is damaged" in capsys.readouterr().out
     assert (out / "tiny.csv.gz").read_bytes() == first
-    monkeypatch.setattr("resfold_nb.studies.recorded._folder", lambda: out)
-    curve = studies.recorded_curve("tiny", TINY.but(form="x0"), "1K61_C", 49)
-    assert curve.seeds == (0, 1) and curve.rmse.shape == (2, len(curve.steps))
-    direct = measure.train_and_measure(TINY.but(form="x0"), BATCH, 1, marks=measure.marks_for(8, 14))
-    np.testing.assert_allclose(curve.rmse[1], direct.at(49)[1], atol=5e-4)
-    assert studies.recorded_curve("tiny", TINY.but(steps=9), "1K61_C", 49) is None
-    assert len(studies.recorded_runs("tiny")) == 4
+    monkeypatch.setattr("resfold_nb.studies.frames.data_directory", lambda: tmp_path)
+    found = studies.load("tiny")
+    live = {"A": measure.train_and_measure(TINY.but(form="x0"), BATCH, 1, marks=measure.marks_for(8, 14))}
+    first, again = (rows.sort_values(["step"])["rmse"] for rows in (
+        frame[(frame["variant"] == "A") & (frame["seed"] == 1) & (frame["t"] == 49)]
+        for frame in (found, studies.frame_of(live))))
+    np.testing.assert_allclose(first, again, atol=5e-4)
+    assert len(studies.load("tiny", table="runs")) == 4 and len(found[found["seed"] == 0]) == len(found) / 2
+    monkeypatch.setitem(study.STUDIES, "tiny", lambda profile: [
+        dataclasses.replace(cell, recipe=cell.recipe.but(clip=9.0 if cell.recipe.form == "x0" else None))
+        for cell in cells()])
+    frames._read.cache_clear()
+    assert set(studies.load("tiny")["variant"]) == {"scaled residual"}
+    assert "2 recorded runs are left out, because their recipes have changed" in capsys.readouterr().out
 
 
 def test_the_time_limit_starts_no_further_run(tmp_path: Path, monkeypatch, capsys) -> None:
@@ -236,30 +244,31 @@ def test_tables_are_tidy_and_the_same_bytes_each_time(tmp_path: Path) -> None:
 
 
 def test_what_was_not_recorded_is_said() -> None:
-    assert studies.recorded_curve("no such study", TINY, "1K61_C", 49) is None
-    assert studies.recorded_runs("no such study") == []
-    assert studies.median_range(None) == "not recorded"
-    assert studies.median_range(np.array([1.0, 2.0, 4.0])) == "2.00 (1.00–4.00)"
+    with pytest.raises(ValueError, match="study 'no such study' is unknown; choose one of contrast"):
+        studies.load("no such study")
+    for table in ("errors", "quantities", "runs"):
+        empty, full = (studies.load(name, profile, table) for name, profile in (("full", "gpu"), ("core", "laptop")))
+        assert empty.empty and set(empty.columns) <= set(full.columns)
+    assert studies.ends(studies.load("full", "gpu")).empty
 
 
 @pytest.mark.parametrize("name", [name for name in plans.STUDIES if name != "full"])
-def test_a_committed_study_is_whole_and_belongs_to_the_recipes_of_today(name: str) -> None:
-    planned = plans.STUDIES[name]("laptop")
-    recorded = studies.recorded_runs(name)
-    assert {(c.recipe.hash, c.protein, str(c.seed)) for c in planned} == {
-        (row["hash"], row["protein"], row["seed"]) for row in recorded
-    }
-    for cell in planned:
-        curve = studies.recorded_curve(name, cell.recipe, cell.protein, 49)
-        assert cell.seed in curve.seeds and curve.steps[-1] == cell.recipe.steps
+def test_a_committed_study_is_whole_and_belongs_to_the_recipes_of_today(name: str, capsys) -> None:
+    for profile in ("laptop", "gpu") if name == "contrast" else ("laptop",):
+        planned = {(c.recipe.hash, c.protein, c.seed) for c in plans.STUDIES[name](profile)}
+        for table in ("runs", "errors"):
+            rows = studies.load(name, profile, table)
+            rows = rows if table == "runs" else studies.ends(rows)
+            assert set(zip(rows["hash"], rows["protein"], rows["seed"], strict=True)) == planned
+    assert "left out" not in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("name", plans.PLANS)
 def test_runs_that_studies_share_were_recorded_alike(name: str) -> None:
     """One run serves every study that plans it, so its numbers stand in each table alike."""
-    base = plans.variant("A", "rotated"), plans.TURNED[1]
-    first, here = (studies.recorded_curve(study, *base, 25) for study in ("epsilon", name))
-    np.testing.assert_array_equal(first.rmse, here.rmse)
+    first, here = (frame.loc[(frame["variant"] == "A") & (frame["setting"] == plans.TURNED), ["seed", "step", "t", "rmse"]]
+                   for frame in map(studies.load, ("epsilon", name)))
+    np.testing.assert_array_equal(first.to_numpy(), here.to_numpy())
 
 
 @pytest.mark.parametrize("profile", ["ci", "laptop", "gpu"])
@@ -277,20 +286,18 @@ def test_equal_calls_are_equal() -> None:
     assert rolled.steps < plain.steps
 
 
-def test_tables_say_what_was_recorded_and_what_was_not() -> None:
-    row, other = studies.error_rows("epsilon", ["A", "A, log-SNR"], "one protein")
-    ends = studies.variant_errors("epsilon", "A", "one protein")
-    assert ends.shape == (3, 50) and row["t = 25 (Å)"] == studies.median_range(ends[:, 25])
-    assert set(other.values()) == {"one protein", "A, log-SNR", "not recorded"}
-    assert studies.variant_errors("epsilon", "A, log-SNR", "one protein") is None
-    for study in ("epsilon", "no such study"):  # starved comes from the study before
-        assert len(studies.variant_curve(study, "A", "starved", 49).seeds) == 5
-    cost, unknown = studies.budget_rows("epsilon", ["A", "A, log-SNR"], "ten chains")
-    assert cost["draws a protein"] == "1,200" and float(cost["peak of a step (MB)"]) > 1
-    assert unknown["training (s)"] == "not recorded" and unknown["steps"] == "300"
-    found = studies.variant_quantity("epsilon", "A", "one protein", "ddim, 10 calls, RMSD (Å)")
-    assert found.shape == (3,) and (found > 0).all()
-    assert studies.variant_quantity("epsilon", "A", "one protein", "its colour") is None
+def test_frames_say_variant_setting_and_recipe() -> None:
+    """By hand from the file, for one variant in one setting."""
+    found = studies.ends(studies.load("epsilon"))
+    found = found[(found["variant"] == "A") & (found["setting"] == "one protein")]
+    recipe = plans.variant("A", "well_fed")
+    with gzip.open(data_directory() / "recorded" / "epsilon.csv.gz", "rt") as file:
+        rows = [r for r in csv.DictReader(file) if (r["hash"], r["step"]) == (recipe.hash, str(recipe.steps))]
+    rows = [r for r in rows if r["protein"] == plans.SETTINGS["one protein"][1]]
+    assert found["error"].tolist() == [float(r["rmsd" if r["t"] == "sampled" else "rmse"]) for r in rows]
+    assert set(found["learning_rate"]) == {recipe.learning_rate} and set(found["seed"]) == {0, 1, 2}
+    calls = studies.load("epsilon", table="quantities")
+    assert (calls.loc[calls["quantity"] == "ddim, 10 calls, RMSD (Å)", "value"] > 0).all()
 
 
 def test_steps_to_pass() -> None:

@@ -24,7 +24,7 @@ from resfold_nb.studies.plans import (
     variant,
 )
 from resfold_nb.studies.estimate import price
-from resfold_nb.studies.recorded import recorded_samples
+from resfold_nb.studies import samples
 from resfold_nb.studies.proteins import (
     FIRST_TEN,
     HUNDRED,
@@ -103,7 +103,7 @@ def test_a_wrong_scale_or_no_protein_is_refused() -> None:
         named_recipe("well_fed", scale="each")
     with pytest.raises(ValueError, match="positive number"):
         batch_for(named_recipe("well_fed", scale=0.0), "1HZ6_A")
-    with pytest.raises(ValueError, match="proteins is 0"):
+    with pytest.raises(ValueError, match="proteins_per_step is 0"):
         named_recipe("many_chains", proteins_per_step=0)
 
 
@@ -155,18 +155,18 @@ def test_every_protein_has_its_turn_before_any_has_its_second(monkeypatch: pytes
 
 
 def test_recorded_structures_are_as_long_as_their_chains() -> None:
-    found = recorded_samples("hundred", variant("A", "many_chains"), HUNDRED)
+    found = samples("hundred", variant("A", "many_chains"), HUNDRED)
     assert found is not None and set(found) == {0, 1, 2}
     for structures in found.values():
         assert set(hundred_ids("test")) <= set(structures)
         assert all(x.shape == load(i).centroids.shape for i, x in structures.items())
-    assert recorded_samples("hundred", variant("B", "many_chains"), HUNDRED) is None
-    assert recorded_samples("core", variant("A", "many_chains"), HUNDRED) is None
+    assert samples("hundred", variant("B", "many_chains"), HUNDRED) == {}
+    assert samples("core", variant("A", "many_chains"), HUNDRED) == {}
 
 
 def test_recorded_structures_are_in_angstrom_and_under_their_own_names() -> None:
     """Ten chains are memorised by A, so each structure lies on the chain that it is said to be."""
-    found = recorded_samples("hundred", variant("A", "many_chains"), FIRST_TEN)
+    found = samples("hundred", variant("A", "many_chains"), FIRST_TEN)
     assert found is not None
     for name in chains_of(FIRST_TEN):
         points, truth = (torch.as_tensor(np.asarray(x), dtype=torch.float64)[None]

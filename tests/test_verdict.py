@@ -12,10 +12,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from checkouts import ROOT
 
-from resfold_nb.studies import recorded
+from resfold_nb.studies import frames
+from resfold_nb.verdict import evidence
 from resfold_nb.verdict.rules import (
     AFTER,
     DEPENDS,
@@ -41,7 +43,6 @@ from resfold_nb.verdict.evidence import (
 from resfold_nb.measure.intervals import Interval, bootstrap, ratio
 from resfold_nb.verdict.ledger import CLAIMS, counts, judged, markdown
 from resfold_nb.studies.plans import CORE_PROTEINS, FACTORS
-from resfold_nb.studies.recorded import Curve
 from resfold_nb.data import data_directory
 from resfold_nb.training import named_recipe
 
@@ -57,7 +58,7 @@ def tables(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A copy of the data whose recorded tables may be changed."""
     shutil.copytree(data_directory(), tmp_path / "data", ignore=shutil.ignore_patterns(".runs"))
     monkeypatch.setenv("RESFOLD_DATA", str(tmp_path / "data"))
-    caches = (recorded._index, recorded._quantities, judged)
+    caches = (frames._read, evidence._by_recipe, judged)
     for cache in caches:
         cache.cache_clear()
     yield tmp_path / "data" / "recorded"
@@ -195,15 +196,14 @@ def test_with_more_seeds_on_one_side_the_common_ones_are_compared() -> None:
 
 
 def test_errors_are_pooled_over_t_at_the_mark_nearest_to_a_share_of_the_steps() -> None:
-    def curve(t: int | str) -> Curve:
-        plain = np.array([[100.0, 10.0, t], [200.0, 20.0, 2 * t]])
-        return Curve(np.array([0, 30, 100]), plain, plain / 10, (0, 1))
-
-    assert errors(curve, 7).tolist() == [7, 14]
-    assert errors(curve, "worst t").tolist() == [49, 98]
-    assert errors(curve, "mean over t").tolist() == [25, 50], "t = 0 is left out"
-    assert errors(curve, 7, superposed=True, share=0.25).tolist() == [1, 2]
-    assert errors(lambda t: None if t == 49 else curve(t), "worst t") is None
+    rows = pd.DataFrame([{"seed": seed, "step": step, "t": t, "rmse": plain, "rmsd": plain / 10}
+                         for t in range(50) for seed in (0, 1)
+                         for step, plain in ((0, 100 * (1 + seed)), (30, 10 * (1 + seed)), (100, t * (1.0 + seed)))])
+    assert errors(rows, 7).tolist() == [7, 14]
+    assert errors(rows, "worst t").tolist() == [49, 98]
+    assert errors(rows, "mean over t").tolist() == [25, 50], "t = 0 is left out"
+    assert errors(rows, 7, superposed=True, share=0.25).tolist() == [1, 2]
+    assert errors(rows[rows["t"] != 49], "worst t") is None
 
 
 def test_a_recorded_ratio_is_that_of_the_tables_rows() -> None:
@@ -259,10 +259,10 @@ def test_planted_errors_turn_a_verdict_round(tables: Path) -> None:
     """The scale alone is made the cause of everything, and then of nothing."""
     before = verdict("primary-cause")
     plant(tables / "core.csv.gz", "skip_unscaled", 1e-4)
-    recorded._index.cache_clear()
+    frames._read.cache_clear(), evidence._by_recipe.cache_clear()
     cause = verdict("primary-cause")
     plant(tables / "core.csv.gz", "skip_unscaled", 1e8)
-    recorded._index.cache_clear()
+    frames._read.cache_clear(), evidence._by_recipe.cache_clear()
     no_cause = verdict("primary-cause")
     assert (cause.verdict, no_cause.verdict) == (SUPPORTED, REFUTED)
     assert before.findings != cause.findings

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
@@ -14,7 +15,6 @@ from resfold_nb.verdict.effects import (
     rank_correlation,
     steps_below,
 )
-from resfold_nb.studies.recorded import Curve
 from resfold_nb.diffusion import FORMS, edm, get_schedule
 
 SCHEDULE = get_schedule("linear")
@@ -128,6 +128,7 @@ def test_the_worst_timestep_decides_when_a_goal_is_met_for_good() -> None:
     steps = np.array([0, 10, 20, 30])
     curves = {1: np.array([[9.0, 0.5, 0.5, 0.5], [9.0, 0.5, 0.5, 0.5]]),
               2: np.array([[9.0, 2.0, 0.5, 0.5], [9.0, 0.5, 2.0, 2.0]])}
-    found = steps_below(lambda t: Curve(steps, curves[t], curves[t], (0, 1)), 1.0, (1, 2))
-    assert found.tolist() == [20, float("inf")]
-    assert steps_below(lambda t: None, 1.0, (1,)) is None
+    rows = pd.DataFrame([{"seed": seed, "step": step, "t": t, "rmse": curves[t][seed, i]}
+                         for t in curves for seed in (0, 1) for i, step in enumerate(steps)])
+    assert steps_below(rows, 1.0, (1, 2)).tolist() == [20, float("inf")]
+    assert steps_below(rows, 1.0, (1, 3)) is None

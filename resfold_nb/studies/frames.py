@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
 SUFFIXES = {"errors": ".csv.gz", "quantities": "_quantities.csv.gz", "runs": "_runs.csv"}
 KEY = ["hash", "protein"]
-MEASURED = {"errors": ["step", "t", "rmse", "rmsd"], "quantities": ["quantity", "value"], "runs": []}
+MEASURED = {"errors": ["step", "t", "rmse", "rmsd"], "quantities": ["quantity", "value"],
+            "runs": ["parameters", "calls", "teraflop", "megabytes", "seconds", "device"]}
 
 
 def table_name(study: str, profile: str) -> str:
@@ -129,3 +130,11 @@ def samples(study: str, recipe: Recipe, protein: str, profile: str = "laptop"
         ids, at = stored[f"ids-{protein}"].tolist(), np.cumsum(stored[f"lengths-{protein}"])[:-1]
         return {int(key.removeprefix(start)): dict(zip(ids, np.split(stored[key].reshape(-1, 3) / 100, at), strict=True))
                 for key in keys}
+
+
+def steps_to_pass(steps: np.ndarray, values: np.ndarray, limit: float) -> float:
+    """First step at which a curve is at or below `limit` and stays there; inf if it never is."""
+    above = np.flatnonzero(values > limit)
+    if len(above) == 0:
+        return float(steps[0])
+    return float(steps[above[-1] + 1]) if above[-1] + 1 < len(steps) else float("inf")

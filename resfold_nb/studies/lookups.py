@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from resfold_nb.studies.plans import HUNGRY, ONE, TEN, TURNED, variant
+from resfold_nb.studies.plans import SETTINGS, variant
 from resfold_nb.studies.quantities import LEVELS
 from resfold_nb.studies.recorded import (
     Curve,
@@ -15,9 +15,6 @@ from resfold_nb.studies.recorded import (
     recorded_curve,
     recorded_quantity,
 )
-
-SETTINGS = {"one protein": ONE, "starved": HUNGRY, "random rotations": TURNED, "ten chains": TEN}
-"""What notebooks call a setting -> the named recipe and what it is trained on."""
 
 EARLIER = "contrast"
 """The study in which the broken form and A were recorded for *starved*."""

@@ -134,10 +134,12 @@ VARIANTS: dict[str, Variant] = {
 }
 """Variants of a recipe by the name that notebooks and studies call them."""
 
-ONE, TURNED, TEN = ("well_fed", FROZEN_ON), ("rotated", FROZEN_ON), ("ten_chains", TEN_CHAINS)
-HUNGRY = ("starved", FROZEN_ON)
-Setting = tuple[str, str]
-Plan = Sequence[tuple[Sequence[str], Sequence[Setting]]]
+ONE, TURNED, TEN, HUNGRY = "one protein", "random rotations", "ten chains", "starved"
+SETTINGS = {ONE: ("well_fed", FROZEN_ON), HUNGRY: ("starved", FROZEN_ON), TURNED: ("rotated", FROZEN_ON),
+            TEN: ("ten_chains", TEN_CHAINS)}
+"""Setting -> the named recipe and what it is trained on."""
+
+Plan = Sequence[tuple[Sequence[str], Sequence[str]]]
 
 BASE = (("scaled residual", "A"), (ONE, TURNED, TEN))
 PLANS: dict[str, Plan] = {
@@ -195,10 +197,11 @@ def contrast(profile: str = "laptop") -> list[Cell]:
 def planned(study: str, profile: str = "laptop") -> list[Cell]:
     """The runs of one of `PLANS`, seed by seed, so that an unfinished study has every variant."""
     return [
-        Cell(variant(name, setting, profile), protein, seed, profile, variant=name)
+        Cell(variant(name, SETTINGS[setting][0], profile), SETTINGS[setting][1], seed, profile, variant=name,
+             setting=setting)
         for seed in range(SEEDS)
         for names, settings in PLANS[study]
-        for (setting, protein), name in itertools.product(settings, names)
+        for setting, name in itertools.product(settings, names)
     ]
 
 

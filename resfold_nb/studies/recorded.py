@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from resfold_nb.data import data_directory
-from resfold_nb.studies.frames import table_name
+from resfold_nb.studies.frames import steps_to_pass, table_name
 from resfold_nb.training import Recipe
 
 
@@ -116,14 +116,6 @@ def median_range(values: np.ndarray | None) -> str:
     if values is None:
         return "not recorded"
     return f"{np.median(values):.2f} ({np.min(values):.2f}–{np.max(values):.2f})"
-
-
-def steps_to_pass(steps: np.ndarray, values: np.ndarray, limit: float) -> float:
-    """First step at which a curve is at or below `limit` and stays there; inf if it never is."""
-    above = np.flatnonzero(values > limit)
-    if len(above) == 0:
-        return float(steps[0])
-    return float(steps[above[-1] + 1]) if above[-1] + 1 < len(steps) else float("inf")
 
 
 def _folder() -> Path:

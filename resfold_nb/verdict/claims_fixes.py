@@ -25,19 +25,19 @@ from resfold_nb.verdict.evidence import (
     exactly,
     factor_ratio,
     quantity_ratio,
+    rows_of,
     study_errors,
     study_ratio,
 )
 from resfold_nb.measure.gradients import gradient_by_timestep
-from resfold_nb.verdict.claims_network import ONE, SEEN_BETTER, TEN, TURNED
-from resfold_nb.studies.plans import CORE_PROTEINS, MANY_VARIANTS, variant
-from resfold_nb.studies.recorded import recorded_budget, recorded_samples
+from resfold_nb.studies import samples
+from resfold_nb.studies.plans import CORE_PROTEINS, HUNGRY, MANY_VARIANTS, ONE, TEN, TURNED, variant
+from resfold_nb.verdict.claims_network import SEEN_BETTER
 from resfold_nb.studies.proteins import HUNDRED, hundred_ids
 from resfold_nb.measure.structures import mean_structure
 from resfold_nb.data import load, make_batch, rmsd
 from resfold_nb.training import build, named_recipe
 
-HUNGRY = "starved"
 EVERYWHERE = (ONE, HUNGRY, TURNED, TEN)
 
 
@@ -86,11 +86,9 @@ def cost(quantity: str, expected: float, names: tuple[str, ...]) -> list[Finding
     """What a run or step with rollouts costs over one without, over what was expected."""
     found = []
     for name in names:
-        with_, without = (recorded_budget("rollout", variant(v, "well_fed"), CORE_PROTEINS[0])
-                          for v in (name, "A"))
-        known = with_ is not None and without is not None
-        found.append(Finding(name, exactly(with_[quantity] / without[quantity] / expected)
-                             if known else None))
+        runs = [rows_of("rollout", variant(v, "well_fed"), CORE_PROTEINS[0], "runs") for v in (name, "A")]
+        with_, without = (float(rows[quantity].median()) for rows in runs)
+        found.append(Finding(name, exactly(with_ / without / expected) if all(map(len, runs)) else None))
     return found
 
 
@@ -104,11 +102,11 @@ def generalises() -> list[Finding]:
 
 def _held_out(name: str, chains: Mapping[str, np.ndarray], untrained: float) -> Finding:
     """Median over held-out chains, a seed each, over what was had without training."""
-    samples = recorded_samples("hundred", variant(name, "many_chains"), HUNDRED)
-    if samples is None:
+    drawn = samples("hundred", variant(name, "many_chains"), HUNDRED)
+    if not drawn:
         return Finding(name, None)
     errors = np.array([np.median([_apart(structures[id], x) for id, x in chains.items()])
-                       for structures in samples.values()])
+                       for structures in drawn.values()])
     return compare(name, [errors], [np.full_like(errors, untrained)])
 
 
@@ -123,7 +121,7 @@ def spread_of_c() -> list[Finding]:
 
 
 def harder() -> list[Finding]:
-    """A's error over the broken form's early on, at the mark nearest to a quarter of the steps."""
+    """A's error over the scaled residual's early on, at the mark nearest to a quarter of the steps."""
     return core_ratio("x0", "residual", ("mean over t",), share=0.25)
 
 
@@ -132,7 +130,7 @@ FIXES = (
           "largest over smallest gradient at F over t = 1 ... 49, untrained", "07_fix_a_direct_x0",
           CONSISTENT, lambda: [gradient_range("x0", "untrained network")]),
     Claim("a-harder", "R9", "A is harder to optimise, because no skip helps.",
-          "A's error over the broken form's after about a sixth of the steps (the mark nearest to a "
+          "A's error over the scaled residual's after about a sixth of the steps (the mark nearest to a "
           "quarter)", "07_fix_a_direct_x0",
           WORSE, harder),
     Claim("a-start", "R9", "A needs a careful start of its output layer.",

@@ -7,15 +7,14 @@ from resfold_nb.verdict.evidence import (
     exactly,
     factor_ratio,
     level,
+    quantity,
     quantity_ratio,
     study_ratio,
     whole,
 )
-from resfold_nb.studies.plans import CORE_PROTEINS
-from resfold_nb.studies.lookups import variant_quantity
+from resfold_nb.studies.plans import CORE_PROTEINS, ONE, TEN, TURNED
 from resfold_nb.data import load
 
-ONE, TURNED, TEN = "one protein", "random rotations", "ten chains"
 SEEN_BETTER = Rule("below", 1 / 1.1, fixed=AFTER)
 SEEN_WORSE = Rule("above", 1.1, fixed=AFTER)
 AF3 = "Abramson et al. 2024 (AlphaFold 3), supplementary methods"
@@ -24,7 +23,7 @@ AF3 = "Abramson et al. 2024 (AlphaFold 3), supplementary methods"
 def probe(t: int) -> list[Finding]:
     """R² of a linear probe for x0 on the tokens of a trunk that reads x_t, where x0 is turned."""
     return [level(f"{name}, {TURNED}, t = {t}",
-                  whole([variant_quantity("trunk", name, TURNED,
+                  whole([quantity("trunk", name, TURNED,
                                           f"probe of trunk tokens, t = {t}, R²")]))
             for name in ("scaled residual", "A")]
 
@@ -122,7 +121,7 @@ ATOMS = (
           "sampled centroids, A with atom network over A", "12_af3_style_atoms", SEEN_BETTER,
           lambda: atoms_over_centroids("A, 4 atoms, attention + skips", "A", (ONE, TURNED, TEN))),
     Claim("atoms-win", "R7", "The atom model wins even with the scaled residual.",
-          "sampled centroids, broken with atom network over broken", "12_af3_style_atoms",
+          "sampled centroids, scaled residual with atom network over scaled residual", "12_af3_style_atoms",
           SEEN_BETTER,
           lambda: atoms_over_centroids("scaled residual, 4 atoms, attention + skips", "scaled residual", (ONE,))),
 )

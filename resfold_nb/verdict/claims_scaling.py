@@ -58,7 +58,7 @@ def primary() -> list[Finding]:
 
 
 def mismatch() -> list[Finding]:
-    """The broken form's handicap against A at t = 10, over its handicap at t = 49."""
+    """The scaled residual's handicap against A at t = 10, over its handicap at t = 49."""
     found = []
     for name in CORE_RECIPES:
         broken, fixed = (named_recipe(name, form=form) for form in ("residual", "x0"))
@@ -100,24 +100,24 @@ SCALING = (
           "07_fix_a_direct_x0", Rule("below", 1.0, "Å"),
           lambda: core_level("skip_unscaled", (49,))),
     Claim("final-output", "R3", "The output that every sample ends in gets no training signal.",
-          "broken form, RMSE at t = 1 after training over before", "06_broken_residual",
+          "scaled residual, RMSE at t = 1 after training over before", "06_broken_residual",
           Rule("above", 0.9), final_output_learns),
     Claim("two-percent", "R3", "About 2 % of the draws are t = 0.",
           "distance of the share from 0.02", "06_broken_residual",
           Rule("below", 0.002, "share"), share_at_zero),
     Claim("two-percent-matters", "R3", "And those draws matter.",
-          "broken form: final error when t = 0 is never drawn over the base recipe's",
+          "scaled residual: final error when t = 0 is never drawn over the base recipe's",
           "14_preconditioning", BETTER,
           lambda: factor_ratio("t = 0 never drawn", ("residual",), ("mean over t", "sampled"))),
     Claim("mismatch", "R8", "Scale and schedule make a mismatch: clear inputs (t = 10) learn less "
           "than pure noise (t = 49).",
-          "the broken form's error over A's at t = 10, over the same at t = 49",
+          "the scaled residual's error over A's at t = 10, over the same at t = 49",
           "14_preconditioning", WORSE, mismatch),
     Claim("one-fix", "R9", "Removing the scale and predicting directly are the same fix.",
           "final error with only the scale dropped over A's", "07_fix_a_direct_x0", ALIKE,
           lambda: core_ratio("skip_unscaled", "x0", (1, 49, "sampled"))),
     Claim("schedule", "R8", "The linear schedule itself is reasonable.",
-          "A and the broken form: error with the linear schedule over that with the cosine one",
+          "A and the scaled residual: error with the linear schedule over that with the cosine one",
           "16_verdict", Rule("below", 1.1),
           lambda: [f for name in ("A", "scaled residual") for f in study_ratio(
               "schedule", name, f"{name}, cosine schedule",
@@ -126,11 +126,11 @@ SCALING = (
           "largest factor between it and the usual SNR, alpha_bar / (1 - alpha_bar)",
           "02_forward_process", Rule("within", 1.05), snr_column),
     Claim("fails", "R1", "The report's model does not overfit one protein.",
-          "broken form, largest RMSE over t = 1 ... 49 at the end, against 1 Å",
+          "scaled residual, largest RMSE over t = 1 ... 49 at the end, against 1 Å",
           "06_broken_residual", Rule("above", 1.0, "Å"),
           lambda: core_level("residual", ("worst t",))),
     Claim("t49-figure", "R1", "At t = 49 it errs by 9.17 Å.",
-          "broken form, RMSE at t = 49 over the report's figure", "06_broken_residual",
+          "scaled residual, RMSE at t = 49 over the report's figure", "06_broken_residual",
           Rule("within", 1.25), lambda: [Finding(f.setting, f.value and type(f.value)(
               *(x / 9.17 for x in f.value))) for f in core_level("residual", (49,))]),
 )

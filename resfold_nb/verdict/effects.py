@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from resfold_nb.measure.intervals import Interval, bootstrap
-from resfold_nb.studies.recorded import Curve, steps_to_pass
+from resfold_nb.studies.frames import steps_to_pass
 from resfold_nb.diffusion import Parameterisation, Schedule
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 CELLS = {"residual": (True, True), "skip_unscaled": (True, False),
          "scaled_no_skip": (False, True), "x0": (False, False)}
@@ -109,18 +113,18 @@ def rank_correlation(predicted: Sequence[float], measured: Sequence[float]) -> f
     return float(np.corrcoef(*ranks)[0, 1])
 
 
-def steps_below(curve: Callable[[int], Curve | None], limit: float, timesteps: Sequence[int],
-                superposed: bool = False) -> np.ndarray | None:
+def steps_below(rows: pd.DataFrame, limit: float, timesteps: Sequence[int], superposed: bool = False
+                ) -> np.ndarray | None:
     """(seeds,) first marked step after which every t stays at or below `limit` Å, inf if never.
 
-    `curve` gives the recorded curve of a timestep; None if one was not recorded. RMSD instead of
+    `rows` are one recipe's and protein's of a study's errors; None if a timestep was not recorded. RMSD instead of
     RMSE when `superposed`.
     """
-    curves = [curve(t) for t in timesteps]
-    if any(c is None for c in curves):
+    rows = rows[rows["t"].isin(timesteps)]
+    if set(rows["t"]) != set(timesteps):
         return None
-    worst = np.max([c.rmsd if superposed else c.rmse for c in curves], axis=0)
-    return np.array([steps_to_pass(curves[0].steps, row, limit) for row in worst])
+    worst = rows.groupby(["seed", "step"])["rmsd" if superposed else "rmse"].max().unstack()
+    return np.array([steps_to_pass(worst.columns.to_numpy(), row, limit) for row in worst.to_numpy()])
 
 
 def _log(errors: np.ndarray) -> np.ndarray:

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from resfold_nb.verdict.rules import Finding
-from resfold_nb.measure.intervals import Interval, bootstrap, ratio
-from resfold_nb.studies.plans import CORE_PROTEINS, CORE_RECIPES, FACTORS, factor_applies
-from resfold_nb.studies.recorded import Curve, recorded_curve, table_name
-from resfold_nb.studies.lookups import variant_curve, variant_quantity
+from resfold_nb.data import data_directory
+from resfold_nb.measure import Interval, bootstrap, ratio
+from resfold_nb.studies import load
+from resfold_nb.studies.plans import CORE_PROTEINS, CORE_RECIPES, FACTORS, SETTINGS, factor_applies, variant
 from resfold_nb.training import Recipe, named_recipe
 from resfold_nb.training.recipes import FROZEN_ON
+from resfold_nb.verdict.rules import Finding
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Errors = list[np.ndarray] | None
 """Å, one array (seeds,) a protein; None where anything was not recorded."""
@@ -21,6 +27,8 @@ When = int | str
 """A timestep, "sampled", "mean over t" or "worst t", both over t = 1 ... 49."""
 
 ENDS: tuple[When, ...] = (1, 25, 49, "sampled")
+EARLIER = "contrast"
+"""The study in which the scaled residual and A were recorded for *starved*."""
 
 
 def exactly(value: float) -> Interval:
@@ -28,42 +36,64 @@ def exactly(value: float) -> Interval:
     return Interval(value, value, value)
 
 
-def errors(curve: Callable[[When], Curve | None], when: When, *, superposed: bool = False,
-           share: float = 1.0) -> np.ndarray | None:
-    """(seeds,) error after this share of the steps (the nearest mark)."""
+def rows_of(study: str, recipe: Recipe, protein: str, table: str = "errors", profile: str = "laptop") -> pd.DataFrame:
+    """A recipe's rows in a study, all seeds; none where it was not recorded."""
+    found = _by_recipe(data_directory(), study, table, profile)
+    return found.get((recipe.hash, protein), found[None])
+
+
+@lru_cache(maxsize=32)
+def _by_recipe(folder: Path, study: str, table: str, profile: str) -> dict[tuple[str, str] | None, pd.DataFrame]:
+    """(hash, protein) -> rows, and None -> no rows; `folder` is part of the cache's key."""
+    frame = load(study, profile, table)
+    return {None: frame[:0]} | dict(iter(frame.groupby(["hash", "protein"])))
+
+
+def errors(rows: pd.DataFrame, when: When, *, superposed: bool = False, share: float = 1.0) -> np.ndarray | None:
+    """(seeds,) error of one recipe's rows after this share of the steps (the nearest mark); None if not recorded."""
     pooled = {"mean over t": np.mean, "worst t": np.max}
-    curves = [curve(t) for t in (range(1, 50) if when in pooled else (when,))]
-    if any(c is None for c in curves):
+    wanted = list(range(1, 50)) if when in pooled else [when]
+    rows = rows[rows["t"].isin(wanted)]
+    if set(rows["t"]) != set(wanted):
         return None
-    index = np.abs(curves[0].steps - share * curves[0].steps[-1]).argmin()
-    each = np.stack([(c.rmsd if superposed else c.rmse)[:, index] for c in curves])
-    return pooled.get(when, np.mean)(each, axis=0)
+    steps = np.sort(rows["step"].unique())
+    at = steps[np.abs(steps - share * steps[-1]).argmin()]
+    table = rows[rows["step"] == at].pivot(index="t", columns="seed", values="rmsd" if superposed else "rmse")
+    return pooled.get(when, np.mean)(np.ascontiguousarray(table.loc[wanted]), axis=0)
 
 
 def core_errors(recipe: Recipe, when: When, proteins: Sequence[str] = CORE_PROTEINS, *,
                 superposed: bool | None = None, share: float = 1.0) -> Errors:
     """Errors of a recipe of study `core`, a protein each; superposed where its training was."""
     after = recipe.superposed if superposed is None else superposed
-    return whole([errors(lambda t, p=p: recorded_curve("core", recipe, p, t), when,
-                         superposed=after, share=share) for p in proteins])
+    return whole([errors(rows_of("core", recipe, p), when, superposed=after, share=share) for p in proteins])
 
 
 def contrast_change(form: str, name: str, when: When, profile: str = "laptop") -> Finding:
-    """A form's error over the broken form's in study `contrast`, at the size of a profile.
+    """A form's error over the scaled residual's in study `contrast`, at the size of a profile.
 
     On the one protein that all recipes were run on; superposed where the training was.
     """
-    study = table_name("contrast", profile)
     recipes = [named_recipe(name, profile, form=f) for f in (form, "residual")]
-    sides = [whole([errors(lambda t, r=r: recorded_curve(study, r, FROZEN_ON, t), when,
-                           superposed=r.superposed)]) for r in recipes]
+    sides = [whole([errors(rows_of("contrast", r, FROZEN_ON, profile=profile), when, superposed=r.superposed)])
+             for r in recipes]
     return compare(f"{name.replace('_', ' ')}, {say(when)}", *sides)
 
 
 def study_errors(study: str, name: str, setting: str, when: When) -> Errors:
     """Errors of a variant of a fix's study; superposed for samples, whose orientation is free."""
-    return whole([errors(lambda t: variant_curve(study, name, setting, t), when,
-                         superposed=when == "sampled")])
+    recipe_name, protein = SETTINGS[setting]
+    rows = (rows_of(which, variant(name, recipe_name), protein) for which in (study, EARLIER))
+    return whole([errors(next((r for r in rows if len(r)), _by_recipe(data_directory(), study, "errors", "laptop")[None]),
+                         when, superposed=when == "sampled")])
+
+
+def quantity(study: str, name: str, setting: str, what: str) -> np.ndarray | None:
+    """(seeds,) of a quantity of `resfold_nb.studies.quantities` of a variant; None if it was not recorded."""
+    recipe_name, protein = SETTINGS[setting]
+    rows = rows_of(study, variant(name, recipe_name), protein, "quantities")
+    found = rows[rows["quantity"] == what].sort_values("seed")["value"].to_numpy(float)
+    return found if len(found) else None
 
 
 def whole(found: Sequence[np.ndarray | None]) -> Errors:
@@ -85,14 +115,11 @@ def level(setting: str, found: Errors) -> Finding:
     return Finding(setting, None if found is None else bootstrap(found))
 
 
-def core_ratio(over: str, under: str, whens: Sequence[When] = ENDS, **options: float
-               ) -> list[Finding]:
+def core_ratio(over: str, under: str, whens: Sequence[When] = ENDS, **options: float) -> list[Finding]:
     """One form's error over another's in each recipe of the core."""
-    return [
-        compare(f"{name}, {over} / {under}, {say(when)}", *(core_errors(named_recipe(name, form=form), when, **options)
-                                          for form in (over, under)))
-        for name in CORE_RECIPES for when in whens
-    ]
+    return [compare(f"{name}, {over} / {under}, {say(when)}",
+                    *(core_errors(named_recipe(name, form=form), when, **options) for form in (over, under)))
+            for name in CORE_RECIPES for when in whens]
 
 
 def core_level(form: str, whens: Sequence[When]) -> list[Finding]:
@@ -115,28 +142,23 @@ def _with_and_without(factor: str, base: Recipe, when: When) -> tuple[Errors, Er
     """
     changed = FACTORS[factor](base)
     free = base.superposed or changed.superposed or changed.rotate
-    with_it, without = (core_errors(recipe, when, CORE_PROTEINS[:1], superposed=free)
-                        for recipe in (changed, base))
+    with_it, without = (core_errors(recipe, when, CORE_PROTEINS[:1], superposed=free) for recipe in (changed, base))
     return with_it, without
 
 
-def study_ratio(study: str, over: str, under: str, settings: Sequence[str],
-                whens: Sequence[When]) -> list[Finding]:
+def study_ratio(study: str, over: str, under: str, settings: Sequence[str], whens: Sequence[When]) -> list[Finding]:
     """One variant's error over another's in settings of a fix's study."""
     return [compare(f"{setting}, {over}, {say(when)}", study_errors(study, over, setting, when),
                     study_errors(study, under, setting, when))
             for setting in settings for when in whens]
 
 
-def quantity_ratio(study: str, names: tuple[str, str], quantities: tuple[str, str],
-                   settings: Sequence[str]) -> list[Finding]:
+def quantity_ratio(study: str, names: tuple[str, str], quantities: tuple[str, str], settings: Sequence[str]
+                   ) -> list[Finding]:
     """A quantity of one variant over a quantity of another."""
-    found = []
-    for setting in settings:
-        each = [variant_quantity(study, name, setting, quantity)
-                for name, quantity in zip(names, quantities, strict=True)]
-        found.append(compare(f"{setting}, {names[0]}, {quantities[0]}", *(whole([x]) for x in each)))
-    return found
+    return [compare(f"{setting}, {names[0]}, {quantities[0]}",
+                    *(whole([quantity(study, name, setting, q)]) for name, q in zip(names, quantities, strict=True)))
+            for setting in settings]
 
 
 def say(when: When) -> str:
