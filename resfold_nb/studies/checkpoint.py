@@ -12,8 +12,7 @@ from resfold_nb.model import Predictor
 from resfold_nb.training import Recipe, build
 
 
-def save_checkpoint(path: str | Path, predictor: Predictor, recipe: Recipe, *, seed: int,
-                    step: int) -> Path:
+def save_checkpoint(path: str | Path, predictor: Predictor, recipe: Recipe, *, seed: int, step: int) -> Path:
     """Write weights, recipe, seed and step to one .safetensors file, whole or not at all."""
     from safetensors.torch import save_file
 
@@ -30,12 +29,11 @@ def save_checkpoint(path: str | Path, predictor: Predictor, recipe: Recipe, *, s
     return path
 
 
-def load_checkpoint(path: str | Path, device: torch.device | str = "cpu"
-                    ) -> tuple[Predictor, Recipe]:
+def load_checkpoint(path: str | Path, device: torch.device | str = "cpu") -> tuple[Predictor, Recipe]:
     """The model and recipe that `save_checkpoint` wrote.
 
-    Raises FileNotFoundError, or ValueError when the file is no checkpoint of this workbook, is
-    damaged, or does not fit the network its recipe describes.
+    Raises FileNotFoundError, or ValueError when the file is no checkpoint of this workbook, is damaged, or does not
+    fit the network its recipe describes.
     """
     from safetensors import SafetensorError, safe_open
 

@@ -113,8 +113,7 @@ def benchmark(name: str) -> pd.DataFrame:
     return pd.read_csv(path) if path.exists() else pd.DataFrame()
 
 
-def samples(study: str, recipe: Recipe, protein: str, profile: str = "laptop"
-            ) -> dict[int, dict[str, np.ndarray]]:
+def samples(study: str, recipe: Recipe, protein: str, profile: str = "laptop") -> dict[int, dict[str, np.ndarray]]:
     """Structures sampled at the end of each run: seed -> id -> (L, 3) in Å; empty where they were not recorded.
 
     One structure of each chain, of those trained on and of those held out.

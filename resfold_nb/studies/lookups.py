@@ -8,13 +8,7 @@ import numpy as np
 
 from resfold_nb.studies.plans import SETTINGS, variant
 from resfold_nb.studies.quantities import LEVELS
-from resfold_nb.studies.recorded import (
-    Curve,
-    median_range,
-    recorded_budget,
-    recorded_curve,
-    recorded_quantity,
-)
+from resfold_nb.studies.recorded import Curve, median_range, recorded_budget, recorded_curve, recorded_quantity
 
 EARLIER = "contrast"
 """The study in which the broken form and A were recorded for *starved*."""
@@ -24,12 +18,10 @@ def variant_curve(study: str, name: str, setting: str, t: int | str) -> Curve | 
     """The recorded curve of a variant in one of `SETTINGS`; None if not recorded."""
     recipe_name, protein = SETTINGS[setting]
     recipe = variant(name, recipe_name)
-    return (recorded_curve(study, recipe, protein, t)
-            or recorded_curve(EARLIER, recipe, protein, t))
+    return (recorded_curve(study, recipe, protein, t) or recorded_curve(EARLIER, recipe, protein, t))
 
 
-def variant_errors(study: str, name: str, setting: str, *, superposed: bool = False
-                   ) -> np.ndarray | None:
+def variant_errors(study: str, name: str, setting: str, *, superposed: bool = False) -> np.ndarray | None:
     """(seeds, T) error by timestep in Å at the end of the runs; None if not recorded."""
     curves = [variant_curve(study, name, setting, t) for t in range(50)]
     if any(curve is None for curve in curves):
@@ -50,8 +42,7 @@ def error_rows(study: str, names: Sequence[str], setting: str) -> list[dict[str,
     """
     rows = []
     for name in names:
-        ends = {f"t = {t} (Å)": _end(variant_curve(study, name, setting, t), False)
-                for t in LEVELS}
+        ends = {f"t = {t} (Å)": _end(variant_curve(study, name, setting, t), False) for t in LEVELS}
         ends["sampled, RMSD (Å)"] = _end(variant_curve(study, name, setting, "sampled"), True)
         rows.append({"setting": setting, "variant": name} | ends)
     return rows
@@ -63,18 +54,14 @@ def budget_rows(study: str, names: Sequence[str], setting: str) -> list[dict[str
     recipe_name, protein = SETTINGS[setting]
     for name in names:
         recipe = variant(name, recipe_name)
-        cost = (recorded_budget(study, recipe, protein)
-                or recorded_budget(EARLIER, recipe, protein))
+        cost = (recorded_budget(study, recipe, protein) or recorded_budget(EARLIER, recipe, protein))
         shown = {"setting": setting, "variant": name, "steps": f"{recipe.steps:,}",
                  "draws a protein": f"{recipe.steps * recipe.noise_levels:,}",
                  "network calls a protein": f"{recipe.network_calls:,}"}
-        measured = dict.fromkeys(("parameters", "TFLOP", "peak of a step (MB)", "training (s)"),
-                                 "not recorded")
+        measured = dict.fromkeys(("parameters", "TFLOP", "peak of a step (MB)", "training (s)"), "not recorded")
         if cost:
-            measured = {"parameters": f"{cost['parameters']:,.0f}",
-                        "TFLOP": f"{cost['teraflop']:.2f}",
-                        "peak of a step (MB)": f"{cost['megabytes']:.1f}",
-                        "training (s)": f"{cost['seconds']:.0f}"}
+            measured = {"parameters": f"{cost['parameters']:,.0f}", "TFLOP": f"{cost['teraflop']:.2f}",
+                        "peak of a step (MB)": f"{cost['megabytes']:.1f}", "training (s)": f"{cost['seconds']:.0f}"}
         rows.append(shown | measured)
     return rows
 

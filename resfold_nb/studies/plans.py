@@ -6,8 +6,8 @@ import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from resfold_nb.studies.proteins import FIRST_TEN, HUNDRED, TEN_CHAINS
 from resfold_nb.model import AtomSize
+from resfold_nb.studies.proteins import FIRST_TEN, HUNDRED, TEN_CHAINS
 from resfold_nb.training import Curriculum, Recipe, Rollout, named_recipe
 from resfold_nb.training.recipes import FROZEN_ON
 
@@ -31,21 +31,14 @@ def variant_of(form: str) -> str:
 
 @dataclass(frozen=True)
 class Cell:
-    """One run of a study.
-
-    Attributes
-    ----------
-    protein : an id, or a set of `settings`.
-    marks : at about how many steps it is measured on the way, besides the first and the last.
-    measured : key of `quantities.MEASURED`, what is measured once more at the end.
-    """
+    """One run of a study."""
 
     recipe: Recipe
-    protein: str
+    protein: str  # an id, or a set of `settings`
     seed: int
     profile: str
-    marks: int = 14
-    measured: str = "all"
+    marks: int = 14  # at about how many steps it is measured on the way, besides the first and the last
+    measured: str = "all"  # key of `quantities.MEASURED`, what is measured once more at the end
     variant: str = ""  # what figures call it; by its form where a plan does not say
     setting: str = ""  # what it is trained on and how; by its recipe where a plan does not say
     change: str = ""  # the one thing that was changed in a factor's run
@@ -88,8 +81,7 @@ def longer(factor: float, **changes: object) -> Variant:
     return lambda recipe: recipe.but(steps=round(factor * recipe.steps), **changes)
 
 
-BLIND = dict(form="x0", trunk_sees_points=False, denoiser_sees_points=False,
-             time_embedding="none")
+BLIND = dict(form="x0", trunk_sees_points=False, denoiser_sees_points=False, time_embedding="none")
 CLEAN = dict(trunk_sees_points=False)
 RISING = Curriculum("linear", 0.5)
 
@@ -180,12 +172,11 @@ def variant(name: str, setting: str, profile: str = "laptop") -> Recipe:
 def contrast(profile: str = "laptop") -> list[Cell]:
     """The 2 x 2 of skip and scale: starved on four proteins, the other recipes on the first.
 
-    Five seeds where the recipe was to be tested, three for the other two. At full size (profile
-    gpu) measuring takes longer than training: it is measured less often.
+    Five seeds where the recipe was to be tested, three for the other two. At full size (profile gpu) measuring takes
+    longer than training: it is measured less often.
     """
     first, others = CONTRAST_PROTEINS[:1], CONTRAST_PROTEINS[1:]
-    plan = [("starved", first, 5), ("well_fed", first, 3), ("as_published", first, 3),
-            ("starved", others, 5)]
+    plan = [("starved", first, 5), ("well_fed", first, 3), ("as_published", first, 3), ("starved", others, 5)]
     return [
         Cell(named_recipe(name, profile, form=form), protein, seed, profile,
              **CLAMPED if profile == "gpu" else {})
@@ -234,13 +225,13 @@ FACTORS: dict[str, Variant] = {
     "zero-initialised output": changed(zero_init_output=True),
     "t = 0 never drawn": changed(first_timestep=1),
 }
-"""Changes of one thing in a recipe. Clamping x0 and starting from a noise that still holds signal
-are no changes of training: every run of the core is sampled with and without."""
+"""Changes of one thing in a recipe. Clamping x0 and starting from a noise that still holds signal are no changes of
+training: every run of the core is sampled with and without."""
 
 
 def factor_applies(factor: str, recipe: Recipe) -> bool:
-    """Whether a factor can be changed alone: A's loss in F space is its loss in x0 space, and
-    neither superposition nor pair distances exist in F space."""
+    """Whether a factor can be changed alone: A's loss in F space is its loss in x0 space, and neither superposition
+    nor pair distances exist in F space."""
     plain = not (recipe.superposed or recipe.pair_distance)
     return factor != "F-space loss" or (recipe.form != "x0" and plain)
 

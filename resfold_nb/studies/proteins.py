@@ -43,9 +43,8 @@ def chains_of(protein: str) -> tuple[str, ...]:
 def batch_for(recipe: Recipe, protein: str) -> Batch:
     """The batch that a recipe is trained on, with the points that its network takes.
 
-    Unless the recipe says otherwise, one protein is divided by its own standard deviation, as the
-    public code does; a set by that of the training set. `protein` is an id of the bundled set or
-    names one of the sets above.
+    Unless the recipe says otherwise, one protein is divided by its own standard deviation, as the public code does; a
+    set by that of the training set. `protein` is an id of the bundled set or names one of the sets above.
     """
     ids, points = chains_of(protein), recipe.point_set
     constant = recipe.scale == "training set" or (recipe.scale == "own" and len(ids) > 1)
@@ -58,5 +57,4 @@ def held_out_batch(trained: Batch, points: str = "centroid") -> Batch:
 
     Their own size is never looked at.
     """
-    return make_batch([load(name) for name in hundred_ids("test")],
-                      scale=float(trained.scale[0]), points=points)
+    return make_batch([load(name) for name in hundred_ids("test")], scale=float(trained.scale[0]), points=points)

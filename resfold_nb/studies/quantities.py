@@ -8,21 +8,20 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from resfold_nb.measure.geometry import geometry_errors
+from resfold_nb.data import Batch
+from resfold_nb.diffusion import spaced_timesteps
 from resfold_nb.measure.errors import error_by_timestep, sample, sample_errors
+from resfold_nb.measure.geometry import geometry_errors
 from resfold_nb.measure.probe import probe_tokens
 from resfold_nb.measure.run import Run
 from resfold_nb.studies.proteins import held_out_batch
-from resfold_nb.data import Batch
-from resfold_nb.diffusion import spaced_timesteps
 
 CALLS = (49, 25, 10, 5, 1)
 LEVELS = (0, 1, 5, 25, 49)
 CLAMP = 3.0  # standard deviations, as the public code's sampler
 
 
-def quantities(run: Run, batch: Batch, copies: int = 4, measured: str = "all"
-               ) -> dict[str, float]:
+def quantities(run: Run, batch: Batch, copies: int = 4, measured: str = "all") -> dict[str, float]:
     """What a key of `MEASURED` names; `copies` sampled structures of each protein."""
     return MEASURED[measured](run, batch, copies)
 
@@ -52,8 +51,7 @@ def start_errors(run: Run, batch: Batch, copies: int = 4) -> dict[str, float]:
 
     Training sees a x0 + s eps at t = T - 1, with a > 0; sampling starts from noise alone.
     """
-    samples = sample(run.predictor, batch, copies=copies, x0_clamp=run.recipe.x0_clamp,
-                     signal=True)
+    samples = sample(run.predictor, batch, copies=copies, x0_clamp=run.recipe.x0_clamp, signal=True)
     started = _both("sampled, started with signal", *sample_errors(samples.final, batch))
     return clamped_errors(run, batch, copies) | started
 
@@ -61,8 +59,7 @@ def start_errors(run: Run, batch: Batch, copies: int = 4) -> dict[str, float]:
 def held_out_errors(run: Run, batch: Batch, copies: int = 4) -> dict[str, float]:
     """Error by timestep on chains that were not trained on."""
     held_out = held_out_batch(batch, run.recipe.point_set)
-    errors = error_by_timestep(run.predictor, held_out, draws=1, timesteps=LEVELS,
-                               rotate=run.recipe.rotate)
+    errors = error_by_timestep(run.predictor, held_out, draws=1, timesteps=LEVELS, rotate=run.recipe.rotate)
     found = {}
     for t, plain, superposed in zip(errors.t, errors.rmse, errors.rmsd, strict=True):
         found |= _both(f"held out, t = {t}", plain, superposed)
@@ -86,22 +83,19 @@ def misled_errors(run: Run, batch: Batch) -> dict[str, float]:
         return torch.randint(0, timesteps, t.shape, generator=shuffle).to(t.device)
 
     lies = {"told the truth": None, "told a random t": shuffled}
-    lies |= {f"told t = {level}": lambda t, level=level: torch.full_like(t, level)
-             for level in LEVELS}
+    lies |= {f"told t = {level}": lambda t, level=level: torch.full_like(t, level) for level in LEVELS}
     found = {}
     for name, told in lies.items():
         errors = error_by_timestep(run.predictor, batch, draws=2, timesteps=LEVELS, told=told,
                                    rotate=run.recipe.rotate)
-        found |= {f"{name}, t = {t}, RMSE (Å)": float(value)
-                  for t, value in zip(LEVELS, errors.rmse, strict=True)}
+        found |= {f"{name}, t = {t}, RMSE (Å)": float(value) for t, value in zip(LEVELS, errors.rmse, strict=True)}
     return found
 
 
 def probe_scores(run: Run, batch: Batch) -> dict[str, float]:
     """R^2 of linear probes on trunk tokens and on x_t, by timestep."""
     draws = 32 if len(batch) == 1 else 8
-    scores = probe_tokens(run.predictor, batch, timesteps=LEVELS, draws=draws,
-                          rotate=run.recipe.rotate)
+    scores = probe_tokens(run.predictor, batch, timesteps=LEVELS, draws=draws, rotate=run.recipe.rotate)
     return {f"probe of {name}, t = {t}, R²": float(value) for name, values in scores.items()
             for t, value in zip(LEVELS, values, strict=True)}
 
@@ -137,5 +131,4 @@ def _bonds(points: np.ndarray, batch: Batch, copies: int) -> dict[str, float]:
 
 
 def _both(name: str, plain: np.ndarray, superposed: np.ndarray) -> dict[str, float]:
-    return {f"{name}, RMSE (Å)": float(np.mean(plain)),
-            f"{name}, RMSD (Å)": float(np.mean(superposed))}
+    return {f"{name}, RMSE (Å)": float(np.mean(plain)), f"{name}, RMSD (Å)": float(np.mean(superposed))}

@@ -18,19 +18,12 @@ from resfold_nb.training import Recipe
 
 @dataclass(frozen=True)
 class Curve:
-    """Error against steps of one recipe, protein and quantity, a row a seed.
+    """Error against steps of one recipe, protein and quantity, a row a seed."""
 
-    Attributes
-    ----------
-    steps : (n,) optimiser steps.
-    rmse, rmsd : (seeds, n) in Å.
-    seeds : which.
-    """
-
-    steps: np.ndarray
-    rmse: np.ndarray
+    steps: np.ndarray  # (n,) optimiser steps
+    rmse: np.ndarray  # rmse, rmsd: (seeds, n) in Å
     rmsd: np.ndarray
-    seeds: tuple[int, ...]
+    seeds: tuple[int, ...]  # which
 
 
 def recorded_curve(study: str, recipe: Recipe, protein: str, t: int | str) -> Curve | None:
@@ -60,8 +53,7 @@ def recorded_ends(study: str, recipe: Recipe, proteins: Sequence[str], t: int | 
     return np.concatenate([(c.rmsd if superposed else c.rmse)[:, -1] for c in curves])
 
 
-def recorded_quantity(study: str, recipe: Recipe, protein: str, quantity: str
-                      ) -> np.ndarray | None:
+def recorded_quantity(study: str, recipe: Recipe, protein: str, quantity: str) -> np.ndarray | None:
     """(seeds,) of what was measured when the runs had ended; None if it was not recorded.
 
     Names are those of `resfold_nb.studies.quantities`, with their unit.
@@ -73,8 +65,8 @@ def recorded_quantity(study: str, recipe: Recipe, protein: str, quantity: str
 def recorded_budget(study: str, recipe: Recipe, protein: str) -> dict[str, float] | None:
     """What a run cost: parameters, steps, calls, teraflop, megabytes, seconds (medians).
 
-    "calls" are network calls for each protein; operations and memory are those of
-    `measure.cost`; seconds are those of a machine that did other work too. None if not recorded.
+    "calls" are network calls for each protein; operations and memory are those of `measure.cost`; seconds are those
+    of a machine that did other work too. None if not recorded.
     """
     key = (recipe.hash, protein)
     rows = [row for row in recorded_runs(study) if (row["hash"], row["protein"]) == key]
@@ -82,8 +74,7 @@ def recorded_budget(study: str, recipe: Recipe, protein: str) -> dict[str, float
     return {k: float(np.median([float(row[k]) for row in rows])) for k in names} if rows else None
 
 
-def recorded_samples(study: str, recipe: Recipe, protein: str
-                     ) -> dict[int, dict[str, np.ndarray]] | None:
+def recorded_samples(study: str, recipe: Recipe, protein: str) -> dict[int, dict[str, np.ndarray]] | None:
     """Structures sampled at the end of each run: seed -> id -> (L, 3) in Å; None if not recorded.
 
     One structure of each chain, of those trained on and of those held out.
@@ -97,8 +88,7 @@ def recorded_samples(study: str, recipe: Recipe, protein: str
             return None
         ids, ends = stored[f"ids-{protein}"], np.cumsum(stored[f"lengths-{protein}"])
         points = {int(key.removeprefix(start)): stored[key].reshape(-1, 3) / 100 for key in keys}
-    return {seed: dict(zip(ids.tolist(), np.split(x, ends[:-1]), strict=True))
-            for seed, x in sorted(points.items())}
+    return {seed: dict(zip(ids.tolist(), np.split(x, ends[:-1]), strict=True)) for seed, x in sorted(points.items())}
 
 
 def recorded_runs(study: str) -> list[dict[str, str]]:

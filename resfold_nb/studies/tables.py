@@ -17,10 +17,10 @@ import torch
 
 import resfold_nb
 from resfold_nb.measure.cost import Cost
-from resfold_nb.studies.plans import Cell
 from resfold_nb.measure.run import Run
-from resfold_nb.studies.store import Result
 from resfold_nb.model import count_parameters
+from resfold_nb.studies.plans import Cell
+from resfold_nb.studies.store import Result
 
 TABLE_FIELDS = ("recipe", "form", "hash", "protein", "seed", "step", "t", "rmse", "rmsd")
 RUN_FIELDS = ("recipe", "form", "hash", "protein", "seed", "profile", "steps", "noise_levels",
@@ -34,13 +34,11 @@ KEY = TABLE_FIELDS[:5]
 def about(cell: Cell, finished: Run, device: str, cost: Cost) -> dict[str, Any]:
     """The row of a run in NAME_runs.csv."""
     recipe = cell.recipe
-    values = (recipe.name, recipe.form, recipe.hash, cell.protein, cell.seed, cell.profile,
-              recipe.steps, recipe.noise_levels,
-              count_parameters(finished.predictor), recipe.network_calls,
-              round(cost.teraflop, 4), round(cost.megabytes, 2),
-              round(finished.train_seconds, 2), device_name(device), torch.get_num_threads(),
-              torch.__version__, platform.python_version(), platform.machine(),
-              np.__version__, resfold_nb.__version__, platform.node())
+    values = (recipe.name, recipe.form, recipe.hash, cell.protein, cell.seed, cell.profile, recipe.steps,
+              recipe.noise_levels, count_parameters(finished.predictor), recipe.network_calls,
+              round(cost.teraflop, 4), round(cost.megabytes, 2), round(finished.train_seconds, 2),
+              device_name(device), torch.get_num_threads(), torch.__version__, platform.python_version(),
+              platform.machine(), np.__version__, resfold_nb.__version__, platform.node())
     return dict(zip(RUN_FIELDS, values, strict=True))
 
 
@@ -59,10 +57,9 @@ def error_rows(finished: Run) -> Iterator[tuple[Any, ...]]:
 
 
 def write_tables(out: Path, name: str, results: list[Result]) -> None:
-    """NAME.csv.gz (errors by step and t), NAME_quantities.csv.gz (what was measured at the end),
-    NAME_runs.csv (every run), NAME_recipes.json and, if structures were kept, NAME_samples.npz."""
-    table = [dict(zip(TABLE_FIELDS, (*_key(r), *row), strict=True))
-             for r in results for row in r["rows"]]
+    """NAME.csv.gz (errors by step and t), NAME_quantities.csv.gz (what was measured at the end), NAME_runs.csv (every
+    run), NAME_recipes.json and, if structures were kept, NAME_samples.npz."""
+    table = [dict(zip(TABLE_FIELDS, (*_key(r), *row), strict=True)) for r in results for row in r["rows"]]
     write(out / f"{name}.csv.gz", gzip.compress(_csv(TABLE_FIELDS, table), mtime=0))
     ends = [dict(zip(QUANTITY_FIELDS, (*_key(r), *pair), strict=True))
             for r in results for pair in _rounded(r.get("quantities", {}))]
@@ -106,11 +103,9 @@ def _sample_arrays(results: list[Result]) -> dict[str, np.ndarray]:
         if not samples:
             continue
         arrays[f"ids-{of['protein']}"] = np.array(list(samples))
-        arrays[f"lengths-{of['protein']}"] = np.array(
-            [len(flat) // 3 for flat in samples.values()], dtype=np.int16)
+        arrays[f"lengths-{of['protein']}"] = np.array([len(flat) // 3 for flat in samples.values()], dtype=np.int16)
         flat = np.array([x for each in samples.values() for x in each])
-        arrays[f"{of['hash']}-{of['protein']}-{of['seed']}"] = flat.clip(-32768, 32767).astype(
-            np.int16)
+        arrays[f"{of['hash']}-{of['protein']}-{of['seed']}"] = flat.clip(-32768, 32767).astype(np.int16)
     return arrays
 
 

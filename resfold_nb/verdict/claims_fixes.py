@@ -7,36 +7,17 @@ from collections.abc import Mapping
 import numpy as np
 import torch
 
-from resfold_nb.verdict.rules import (
-    AFTER,
-    BETTER,
-    CONSISTENT,
-    SUPPORTED,
-    WORSE,
-    Claim,
-    Finding,
-    Rule,
-)
-from resfold_nb.verdict.evidence import (
-    Errors,
-    compare,
-    core_level,
-    core_ratio,
-    exactly,
-    factor_ratio,
-    quantity_ratio,
-    rows_of,
-    study_errors,
-    study_ratio,
-)
+from resfold_nb.data import load, make_batch, rmsd
 from resfold_nb.measure.gradients import gradient_by_timestep
+from resfold_nb.measure.structures import mean_structure
 from resfold_nb.studies import samples
 from resfold_nb.studies.plans import CORE_PROTEINS, HUNGRY, MANY_VARIANTS, ONE, TEN, TURNED, variant
-from resfold_nb.verdict.claims_network import SEEN_BETTER
 from resfold_nb.studies.proteins import HUNDRED, hundred_ids
-from resfold_nb.measure.structures import mean_structure
-from resfold_nb.data import load, make_batch, rmsd
 from resfold_nb.training import build, named_recipe
+from resfold_nb.verdict.claims_network import SEEN_BETTER
+from resfold_nb.verdict.evidence import (Errors, compare, core_level, core_ratio, exactly, factor_ratio,
+                                         quantity_ratio, rows_of, study_errors, study_ratio)
+from resfold_nb.verdict.rules import AFTER, BETTER, CONSISTENT, SUPPORTED, WORSE, Claim, Finding, Rule
 
 EVERYWHERE = (ONE, HUNGRY, TURNED, TEN)
 
@@ -47,8 +28,7 @@ def gradient_range(form: str, label: str, loss: str = "x0") -> Finding:
     In F space the gradient is 2 (F - F*), that is the x0-space one over c_out^2.
     """
     batch = make_batch(load(CORE_PROTEINS[0]))
-    found = gradient_by_timestep(build(named_recipe("well_fed", form=form)), batch,
-                                 timesteps=range(1, 50))
+    found = gradient_by_timestep(build(named_recipe("well_fed", form=form)), batch, timesteps=range(1, 50))
     size = found.at_f / (found.c_out**2 if loss == "F" else 1)
     return Finding(label, exactly(float(size.max() / size.min())))
 
@@ -58,9 +38,8 @@ def where_unstable() -> list[Finding]:
     found = []
     for name in ("B", "B, the report's loss"):
         for setting in EVERYWHERE:
-            at: dict[tuple[str, int], Errors] = {
-                (v, t): study_errors("epsilon", v, setting, t)
-                for v in (name, "A") for t in (1, 49)}
+            at: dict[tuple[str, int],
+                     Errors] = {(v, t): study_errors("epsilon", v, setting, t) for v in (name, "A") for t in (1, 49)}
             if any(x is None for x in at.values()):
                 found.append(Finding(f"{setting}, {name}", None))
                 continue

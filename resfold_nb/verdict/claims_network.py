@@ -2,18 +2,10 @@
 
 from __future__ import annotations
 
-from resfold_nb.verdict.rules import AFTER, DEPENDS, REFUTED, SUPPORTED, Claim, Finding, Rule
-from resfold_nb.verdict.evidence import (
-    exactly,
-    factor_ratio,
-    level,
-    quantity,
-    quantity_ratio,
-    study_ratio,
-    whole,
-)
-from resfold_nb.studies.plans import CORE_PROTEINS, ONE, TEN, TURNED
 from resfold_nb.data import load
+from resfold_nb.studies.plans import CORE_PROTEINS, ONE, TEN, TURNED
+from resfold_nb.verdict.evidence import exactly, factor_ratio, level, quantity, quantity_ratio, study_ratio, whole
+from resfold_nb.verdict.rules import AFTER, DEPENDS, REFUTED, SUPPORTED, Claim, Finding, Rule
 
 SEEN_BETTER = Rule("below", 1 / 1.1, fixed=AFTER)
 SEEN_WORSE = Rule("above", 1.1, fixed=AFTER)

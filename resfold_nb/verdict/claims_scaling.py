@@ -5,21 +5,14 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from resfold_nb.verdict.rules import ALIKE, BETTER, WORSE, Claim, Finding, Rule
-from resfold_nb.verdict.evidence import (
-    compare,
-    core_errors,
-    core_level,
-    core_ratio,
-    exactly,
-    factor_ratio,
-    study_ratio,
-)
-from resfold_nb.measure.gradients import gradient_by_timestep
-from resfold_nb.studies.plans import CORE_PROTEINS, CORE_RECIPES
 from resfold_nb.data import load, make_batch
 from resfold_nb.diffusion import linear
+from resfold_nb.measure.gradients import gradient_by_timestep
+from resfold_nb.studies.plans import CORE_PROTEINS, CORE_RECIPES
 from resfold_nb.training import build, named_recipe
+from resfold_nb.verdict.evidence import (compare, core_errors, core_level, core_ratio, exactly, factor_ratio,
+                                         study_ratio)
+from resfold_nb.verdict.rules import ALIKE, BETTER, WORSE, Claim, Finding, Rule
 
 REPORTS_SNR = {10: 2.0, 25: 1.0, 40: 0.5, 49: 0.14}
 """The report's column (R8), for comparison; an input of the check and no result of ours."""
@@ -47,8 +40,7 @@ def final_output_learns() -> list[Finding]:
     found = []
     for name in CORE_RECIPES:
         recipe = named_recipe(name, form="residual")
-        found.append(compare(f"{name}, t = 1", core_errors(recipe, 1),
-                             core_errors(recipe, 1, share=0.0)))
+        found.append(compare(f"{name}, t = 1", core_errors(recipe, 1), core_errors(recipe, 1, share=0.0)))
     return found
 
 
@@ -66,8 +58,7 @@ def mismatch() -> list[Finding]:
         if any(x is None for x in at.values()):
             found.append(Finding(name, None))
             continue
-        low, high = ([a / b for a, b in zip(at[broken, t], at[fixed, t], strict=True)]
-                     for t in (10, 49))
+        low, high = ([a / b for a, b in zip(at[broken, t], at[fixed, t], strict=True)] for t in (10, 49))
         found.append(compare(name, low, high))
     return found
 
@@ -81,8 +72,7 @@ def snr_column() -> list[Finding]:
 
 def suppressed() -> list[Finding]:
     """Forms with the scale over the same forms without it, at t = 1 and 5."""
-    return (core_ratio("residual", "skip_unscaled", (1, 5))
-            + core_ratio("scaled_no_skip", "x0", (1, 5)))
+    return (core_ratio("residual", "skip_unscaled", (1, 5)) + core_ratio("scaled_no_skip", "x0", (1, 5)))
 
 
 SCALING = (

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from resfold_nb.diffusion import Parameterisation, Schedule
 from resfold_nb.measure.intervals import Interval, bootstrap
 from resfold_nb.studies.frames import steps_to_pass
-from resfold_nb.diffusion import Parameterisation, Schedule
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -27,8 +27,8 @@ class Place:
     Attributes
     ----------
     t : (T,) timesteps.
-    copied : (T,) root mean square, an axis, of the part of F* that is noise: F must copy it from
-        the noisy points, point by point.
+    copied : (T,) root mean square, an axis, of the part of F* that is noise: F must copy it from the noisy points,
+        point by point.
     constant : (T,) root mean square of the part of F* that is the protein.
     amplified : (T,) |c_out|, by which an error of F becomes an error of x0_pred.
     weight : (T,) c_out^2, the weight of F's squared error in the x0-space loss.
@@ -45,8 +45,8 @@ class Place:
     def error(self, copying: float, holding: float) -> np.ndarray:
         """(T,) RMSE of x0_pred (in units of x_t) if F errs in proportion to what it must give.
 
-        `copying` is F's relative error in the noise, `holding` in the protein, both the same at
-        every t and in every form, and independent: sqrt(3) |c_out| |(copying noise, holding x0)|.
+        `copying` is F's relative error in the noise, `holding` in the protein, both the same at every t and in every
+        form, and independent: sqrt(3) |c_out| |(copying noise, holding x0)|.
         """
         share = np.hypot(copying * self.copied, holding * self.constant)
         with np.errstate(invalid="ignore"):
@@ -69,8 +69,8 @@ def calibrated(residual: Place, direct: Place, measured: Mapping[str, float], t:
                scale: float) -> tuple[float, float]:
     """`copying` and `holding` that reproduce two measured errors in Å at one timestep.
 
-    `measured` has "x0", whose F* holds no noise and so gives `holding`, and "residual", the rest
-    of whose error is put down to copying; zero when nothing is left.
+    `measured` has "x0", whose F* holds no noise and so gives `holding`, and "residual", the rest of whose error is
+    put down to copying; zero when nothing is left.
     """
     holding = measured["x0"] / scale / (np.sqrt(3) * direct.amplified[t] * direct.constant[t])
     total = measured["residual"] / scale / (np.sqrt(3) * residual.amplified[t])
@@ -87,20 +87,17 @@ def main_effects(cells: Mapping[str, Sequence[np.ndarray]]) -> dict[str, Interva
 
     Returns
     -------
-    "drop the skip" : geometric mean, over with and without scale, of the error without the skip
-        over that with it; "drop the scale" alike; "interaction" : the factor of dropping the
-        skip where there is no scale, over that factor where there is one; 1 when the two changes
-        multiply. Below 1 is better.
+    "drop the skip" : geometric mean, over with and without scale, of the error without the skip over that with it;
+        "drop the scale" alike; "interaction" : the factor of dropping the skip where there is no scale, over that
+        factor where there is one; 1 when the two changes multiply. Below 1 is better.
 
-    Raises KeyError for a missing form, ValueError for unequal seeds or an error that is not
-    positive.
+    Raises KeyError for a missing form, ValueError for unequal seeds or an error that is not positive.
     """
     logs = {form: [_log(x) for x in cells[form]] for form in CELLS}
     table = [np.stack(each) for each in zip(*(logs[form] for form in CELLS), strict=True)]
     signs = {"drop the skip": (-0.5, -0.5, 0.5, 0.5), "drop the scale": (-0.5, 0.5, -0.5, 0.5),
              "interaction": (1, -1, -1, 1)}
-    return {name: _exponential(bootstrap([np.array(sign) @ each for each in table]))
-            for name, sign in signs.items()}
+    return {name: _exponential(bootstrap([np.array(sign) @ each for each in table])) for name, sign in signs.items()}
 
 
 def rank_correlation(predicted: Sequence[float], measured: Sequence[float]) -> float:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from functools import lru_cache
 
-from resfold_nb.verdict.rules import VERDICTS, Claim, Judgement, judge
 from resfold_nb.verdict.claims_fixes import FIXES
 from resfold_nb.verdict.claims_network import ATOMS, PUBLISHED, TRUNK_AND_TIME
 from resfold_nb.verdict.claims_scaling import SCALING
+from resfold_nb.verdict.rules import VERDICTS, Claim, Judgement, judge
 
 CLAIMS: dict[str, tuple[Claim, ...]] = {
     "scaling and schedule": SCALING, "trunk and time": TRUNK_AND_TIME, "atoms": ATOMS,
@@ -32,8 +32,7 @@ def counts(judgements: Iterable[Judgement]) -> dict[str, int]:
 def markdown() -> str:
     """The ledger's summary as README carries it: counts by group, and a line a claim."""
     head = "| | " + " | ".join(VERDICTS) + " |\n|---|" + "---|" * len(VERDICTS)
-    rows = [f"| {group} | " + " | ".join(map(str, counts(each).values())) + " |"
-            for group, each in judged().items()]
+    rows = [f"| {group} | " + " | ".join(map(str, counts(each).values())) + " |" for group, each in judged().items()]
     every = [j for each in judged().values() for j in each]
     rows.append("| **all** | " + " | ".join(f"**{n}**" for n in counts(every).values()) + " |")
     lists = [f"- **{verdict}**: " + "; ".join(

@@ -11,8 +11,8 @@ One rule serves every claim. Each setting gives an interval, and the claim names
     depends on the regime  at least one yes and at least one no
     not decided            everything else, and whatever was not recorded
 
-What cannot be measured here, because it is about somebody else's model, is judged from what was
-published, and the source is cited.
+What cannot be measured here, because it is about somebody else's model, is judged from what was published, and the
+source is cited.
 """
 
 from __future__ import annotations
@@ -39,31 +39,20 @@ BEFORE, AFTER = "before the runs", "after its study had been seen"
 
 @dataclass(frozen=True)
 class Rule:
-    """Which side of which threshold a claim asks for.
+    """Which side of which threshold a claim asks for."""
 
-    Attributes
-    ----------
-    sense : "below", "above", or "within" (of 1 by this factor, for ratios).
-    threshold : in `unit`.
-    unit : "times" for a ratio, "Å", "share" or "R²".
-    fixed : whether the threshold was set before the runs that decide, or after they were seen.
-    version : rises when the threshold, its sense or the settings change.
-    was : what the version before asked for, and why it was changed.
-    """
-
-    sense: str
-    threshold: float
-    unit: str = "times"
-    fixed: str = BEFORE
-    version: int = 1
-    was: str = ""
+    sense: str  # "below", "above", or "within" (of 1 by this factor, for ratios)
+    threshold: float  # in `unit`
+    unit: str = "times"  # "times" for a ratio, "Å", "share" or "R²"
+    fixed: str = BEFORE  # whether the threshold was set before the runs that decide, or after they were seen
+    version: int = 1  # rises when the threshold, its sense or the settings change
+    was: str = ""  # what the version before asked for, and why it was changed
 
     def __str__(self) -> str:
         """As the ledger prints it."""
         side = f"within a factor {self.threshold:.3g} of 1" if self.sense == "within" else (
             f"{self.sense} {self.threshold:.3g} {self.unit}")
-        return f"{side}; set {self.fixed}, version {self.version}" + (
-            f" (before: {self.was})" if self.was else "")
+        return f"{side}; set {self.fixed}, version {self.version}" + (f" (before: {self.was})" if self.was else "")
 
     def answer(self, value: Interval | None) -> str:
         """"yes", "no", "open", or "not recorded" for None."""
@@ -96,28 +85,16 @@ class Finding:
 
 @dataclass(frozen=True)
 class Claim:
-    """A measurable sentence of the report.
+    """A measurable sentence of the report."""
 
-    Attributes
-    ----------
-    id : short name, unique.
-    report : its id in *The report in brief* of notebook 00.
-    says : our paraphrase.
-    measured : what the numbers are, in words.
-    notebook : where it is treated.
-    rule : how an interval is read; None for a claim judged from publications.
-    find : makes the findings; slow ones train nothing but may build a network.
-    source, cited : for a claim about a published model, where it stands and what follows.
-    """
-
-    id: str
-    report: str
-    says: str
-    measured: str
-    notebook: str
-    rule: Rule | None = None
-    find: Callable[[], list[Finding]] = list
-    source: str = ""
+    id: str  # short name, unique
+    report: str  # its id in *The report in brief* of notebook 00
+    says: str  # our paraphrase
+    measured: str  # what the numbers are, in words
+    notebook: str  # where it is treated
+    rule: Rule | None = None  # how an interval is read; None for a claim judged from publications
+    find: Callable[[], list[Finding]] = list  # makes the findings; slow ones train nothing but may build a network
+    source: str = ""  # source, cited: for a claim about a published model, where it stands and what follows
     cited: str = UNDECIDED
 
 
