@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from benchmarks.harness import record
 
-from resfold_nb.studies import SETTINGS, variant_quantity
+from resfold_nb.studies import load
 from resfold_nb.studies.plans import PLANS
 from resfold_nb.studies.quantities import CALLS
 
@@ -49,7 +49,7 @@ def planned(setting: str) -> Iterator[tuple[str, str]]:
     seen = set()
     for study, plan in PLANS.items():
         for names, settings in plan:
-            for name in names if SETTINGS[setting] in settings else ():
+            for name in names if setting in settings else ():
                 if name not in seen:
                     seen.add(name)
                     yield study, name
@@ -58,10 +58,13 @@ def planned(setting: str) -> Iterator[tuple[str, str]]:
 def recorded(setting: str) -> Iterator[Recorded]:
     """Every variant of a setting with samples of every number of calls, by sampler."""
     for study, name in planned(setting):
+        frame = load(study, table="quantities")
+        here = frame[(frame["variant"] == name) & (frame["setting"] == setting)].sort_values("seed")
+        values = {quantity: rows["value"].to_numpy() for quantity, rows in here.groupby("quantity")}
         for sampler in SAMPLERS:
-            found = [{calls: variant_quantity(study, name, setting, f"{sampler}, {calls} calls, {measure} (Å)")
-                      for calls in CALLS} for measure in ("RMSD", "RMSE")]
-            if all(values is not None for errors in found for values in errors.values()):
+            found = [{calls: values.get(f"{sampler}, {calls} calls, {measure} (Å)") for calls in CALLS}
+                     for measure in ("RMSD", "RMSE")]
+            if all(errors is not None for by_calls in found for errors in by_calls.values()):
                 yield Recorded(setting, study, name, sampler, *found)
 
 

@@ -21,9 +21,9 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 from plotly.graph_objects import Figure
 
-from resfold_nb.studies import recorded_benchmark
 from resfold_nb.show import setup
 from resfold_nb.show.theme import PALETTE
+from resfold_nb.studies import benchmark
 
 PICTURE = RECORDED / "speed.png"
 TARGET_LINE = dict(dash="4px,3px", width=3, color=PALETTE["ink"])
@@ -51,7 +51,7 @@ class Row(NamedTuple):
 def rows() -> Iterator[Row]:
     """The recorded ratios, but for those of a side over itself."""
     for table in TABLES:
-        for row in recorded_benchmark(table):
+        for row in benchmark(table).to_dict("records"):
             size = row["benchmark"].split(",")[0].split()[0]
             target = TARGETS.get((size, row["side"])) if table == "training" else None
             if row["side"] != row["against"]:
@@ -74,8 +74,7 @@ def chart(shown: list[Row]) -> Figure:
         fig.add_shape(type="line", x0=row.target, x1=row.target, y0=places[id(row)] - 0.45,
                       y1=places[id(row)] + 0.45, line=TARGET_LINE)
     fig.add_vline(1, line_color=PALETTE["baseline"], line_width=1)
-    fig.add_scatter(x=[None], y=[None], mode="lines", name="target",
-                    line=TARGET_LINE)
+    fig.add_scatter(x=[None], y=[None], mode="lines", name="target", line=TARGET_LINE)
     fig.update_yaxes(tickvals=list(places.values()), ticktext=[row.label for row in shown], showgrid=False)
     return _laid_out(fig, len(shown))
 
