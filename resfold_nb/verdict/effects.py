@@ -22,25 +22,14 @@ CELLS = {"residual": (True, True), "skip_unscaled": (True, False),
 
 @dataclass(frozen=True)
 class Place:
-    """A form's place on the map at each timestep, for data of standard deviation `sd` an axis.
+    """A form's place on the map at each timestep, for data of standard deviation `sd` an axis; each is (T,)."""
 
-    Attributes
-    ----------
-    t : (T,) timesteps.
-    copied : (T,) root mean square, an axis, of the part of F* that is noise: F must copy it from the noisy points,
-        point by point.
-    constant : (T,) root mean square of the part of F* that is the protein.
-    amplified : (T,) |c_out|, by which an error of F becomes an error of x0_pred.
-    weight : (T,) c_out^2, the weight of F's squared error in the x0-space loss.
-    push : (T,) root mean square, an axis, of that loss's gradient where F is zero: 2 c_out^2 |F*|.
-    """
-
-    t: np.ndarray
-    copied: np.ndarray
-    constant: np.ndarray
-    amplified: np.ndarray
-    weight: np.ndarray
-    push: np.ndarray
+    t: np.ndarray  # timesteps
+    copied: np.ndarray  # root mean square, an axis, of F*'s noise, which F must copy from the noisy points one by one
+    constant: np.ndarray  # root mean square of the part of F* that is the protein
+    amplified: np.ndarray  # |c_out|, by which an error of F becomes an error of x0_pred
+    weight: np.ndarray  # c_out^2, the weight of F's squared error in the x0-space loss
+    push: np.ndarray  # root mean square, an axis, of that loss's gradient where F is zero: 2 c_out^2 |F*|
 
     def error(self, copying: float, holding: float) -> np.ndarray:
         """(T,) RMSE of x0_pred (in units of x_t) if F errs in proportion to what it must give.

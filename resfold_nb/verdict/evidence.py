@@ -83,9 +83,9 @@ def contrast_change(form: str, name: str, when: When, profile: str = "laptop") -
 def study_errors(study: str, name: str, setting: str, when: When) -> Errors:
     """Errors of a variant of a fix's study; superposed for samples, whose orientation is free."""
     recipe_name, protein = SETTINGS[setting]
-    rows = (rows_of(which, variant(name, recipe_name), protein) for which in (study, EARLIER))
-    return whole([errors(next((r for r in rows if len(r)), _by_recipe(data_directory(), study, "errors", "laptop")[None]),
-                         when, superposed=when == "sampled")])
+    found = (errors(rows_of(which, variant(name, recipe_name), protein), when, superposed=when == "sampled")
+             for which in (study, EARLIER))
+    return whole([next((x for x in found if x is not None), None)])
 
 
 def quantity(study: str, name: str, setting: str, what: str) -> np.ndarray | None:
@@ -101,13 +101,21 @@ def whole(found: Sequence[np.ndarray | None]) -> Errors:
     return None if any(x is None for x in found) else list(found)
 
 
+def paired(over: list[np.ndarray], under: list[np.ndarray]) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Both sides' errors, a protein each; where one has more seeds, the common ones."""
+    return [(x[:len(y)], y[:len(x)]) for x, y in zip(over, under, strict=True)]
+
+
+def quotient(over: Errors, under: Errors) -> Errors:
+    """One side's errors over the other's, seed by seed; None where either was not recorded."""
+    return None if over is None or under is None else [x / y for x, y in paired(over, under)]
+
+
 def compare(setting: str, over: Errors, under: Errors) -> Finding:
-    """The ratio of two sets of errors; where one has more seeds, the common ones are paired."""
+    """The ratio of two sets of errors, paired by seed."""
     if over is None or under is None:
         return Finding(setting, None)
-    common = [min(len(x), len(y)) for x, y in zip(over, under, strict=True)]
-    pairs = [[x[:n] for x, n in zip(group, common, strict=True)] for group in (over, under)]
-    return Finding(setting, ratio(*pairs))
+    return Finding(setting, ratio(*map(list, zip(*paired(over, under), strict=True))))
 
 
 def level(setting: str, found: Errors) -> Finding:
