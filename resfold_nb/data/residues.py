@@ -170,8 +170,8 @@ def _notes(chain: str, log: dict[str, list[str]]) -> tuple[str, ...]:
 
 
 def _lines(chain: str, log: dict[str, list[str]], reasons: dict[str, str]) -> tuple[str, ...]:
-    return tuple(f"chain {chain}, {_count(len(log[key]))} {reason}: {_shortened(log[key])}" for key,
-                 reason in reasons.items() if log[key])
+    return tuple(f"chain {chain}, {_count(len(log[key]))} {reason}: {_shortened(log[key])}"
+                 for key, reason in reasons.items() if log[key])
 
 
 def _unseen(parsed: gemmi.Structure, chain: gemmi.Chain, residues: Sequence[gemmi.Residue]) -> tuple[str, ...]:

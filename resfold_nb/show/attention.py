@@ -31,8 +31,7 @@ class Attention(anywidget.AnyWidget):
     # the pane's drawing functions, without its own view
     _esm = source("pane.js").removesuffix(_EXPORT) + source("attention.js")
     _css = source("player.css") + source("views.css") + source("attention.css")
-    library = traitlets.Instance(ipywidgets.Widget).tag(
-        sync=True, **ipywidgets.widget_serialization)
+    library = traitlets.Instance(ipywidgets.Widget).tag(sync=True, **ipywidgets.widget_serialization)
     points = traitlets.Bytes(b"").tag(sync=True)        # float32, (L, 3), Å
     weights = traitlets.Bytes(b"").tag(sync=True)       # uint16, (blocks, heads, L, L)
     heads = traitlets.Int(1).tag(sync=True)
@@ -61,24 +60,16 @@ class AttentionView(View):
         self.view = view
 
 
-def attention_view(
-    points: Structure | ArrayLike,
-    weights: ArrayLike,
-    names: Sequence[str],
-    *,
-    sequence: str | None = None,
-    chain_index: ArrayLike | None = None,
-    alt: str,
-    residue: int = 0,
-    height: int = 400,
-) -> AttentionView:
+def attention_view(points: Structure | ArrayLike, weights: ArrayLike, names: Sequence[str], *,
+                   sequence: str | None = None, chain_index: ArrayLike | None = None, alt: str, residue: int = 0,
+                   height: int = 400) -> AttentionView:
     """Pick a residue, a block and a head: whom it listens to in 3D, beside the whole heat map.
 
     Parameters
     ----------
     points : a protein, or its (L, 3) points in Å.
-    weights : (blocks, heads, L, L) attention weights, rows summing to 1, as of
-        `measure.attention_maps`; sent once, rounded to 1/65535.
+    weights : (blocks, heads, L, L) attention weights, rows summing to 1, as of `measure.attention_maps`; sent once,
+        rounded to 1/65535.
     names : of the blocks.
     sequence : L letters; the protein's own by default.
     chain_index : (L,) integers; the protein's own by default.
@@ -86,8 +77,8 @@ def attention_view(
     residue : picked at first, from 0.
     height : of the 3D view, in pixels.
 
-    Raises ValueError for shapes that do not fit, values that are no weights, more than 256
-    residues or more than 8 MB of weights.
+    Raises ValueError for shapes that do not fit, values that are no weights, more than 256 residues or more than 8 MB
+    of weights.
     """
     alt = require_alt(alt, "attention view")
     if isinstance(points, Structure):
@@ -100,11 +91,10 @@ def attention_view(
     maps = _checked_weights(weights, names, length)
     _check_choice(sequence, residue, length)
     centre = place.mean(axis=0)
-    view = Attention(
-        library=shared_library(), points=as_bytes(place), weights=_quantised(maps),
-        heads=maps.shape[1], names=list(names), sequence=sequence, chain=chain, alt=alt,
-        ramp=index_colours(SHADES)[::-1], height=height, residue=residue,
-        centre=[float(c) for c in centre], radius=_radius(place - centre))
+    view = Attention(library=shared_library(), points=as_bytes(place), weights=_quantised(maps), heads=maps.shape[1],
+                     names=list(names), sequence=sequence, chain=chain, alt=alt, ramp=index_colours(SHADES)[::-1],
+                     height=height, residue=residue, centre=[float(c) for c in centre],
+                     radius=_radius(place - centre))
     still = still_image({"": place}, None, chain, _row_colours(maps[0, :, residue]), alt)
     return AttentionView(view, alt, still)
 
@@ -118,8 +108,7 @@ def _checked_points(points: ArrayLike) -> NDArray[np.float32]:
     return checked("points", place, (len(place), 3))
 
 
-def _checked_weights(weights: ArrayLike, names: Sequence[str], length: int
-                     ) -> NDArray[np.float32]:
+def _checked_weights(weights: ArrayLike, names: Sequence[str], length: int) -> NDArray[np.float32]:
     """Weights (blocks, heads, L, L) that are weights, and few enough to be sent."""
     maps = as_numpy(weights)
     if maps.ndim != 4 or maps.shape[2:] != (length, length) or not maps.size:

@@ -7,10 +7,8 @@ from pathlib import Path
 HERE = Path(__file__).parent
 STATIC = HERE / "static"
 # What the small plotly build can draw; anything else takes the whole library, 3 MB more.
-CARTESIAN = {
-    "bar", "box", "contour", "heatmap", "histogram", "histogram2d", "histogram2dcontour",
-    "image", "pie", "scatter", "violin",
-}
+CARTESIAN = {"bar", "box", "contour", "heatmap", "histogram", "histogram2d", "histogram2dcontour", "image", "pie",
+             "scatter", "violin"}
 
 
 def library(name: str, static: Path | None = None) -> str:

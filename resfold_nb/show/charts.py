@@ -22,22 +22,13 @@ _BASELINES = {"predict zero": "#777777", "copy x_t": "#A0A0A0", "best linear": "
 
 @dataclass(frozen=True)
 class Line:
-    """One line of a chart.
+    """One line of a chart."""
 
-    Attributes
-    ----------
-    label : in the legend.
-    x : (n,)
-    y : (n,), or (seeds, n): then the median is drawn, and the range as a band.
-    colour : hex.
-    dash : plotly's name of a dash pattern.
-    """
-
-    label: str
-    x: ArrayLike
-    y: ArrayLike
-    colour: str
-    dash: str = "solid"
+    label: str  # in the legend
+    x: ArrayLike  # (n,)
+    y: ArrayLike  # (n,), or (seeds, n): then the median is drawn, and the range as a band
+    colour: str  # hex
+    dash: str = "solid"  # plotly's name of a dash pattern
 
 
 def form_line(form: str, x: ArrayLike, y: ArrayLike, suffix: str = "", dash: str = "solid") -> Line:
@@ -47,10 +38,8 @@ def form_line(form: str, x: ArrayLike, y: ArrayLike, suffix: str = "", dash: str
 
 def baseline_lines(baselines: Mapping[str, ArrayLike]) -> list[Line]:
     """Dashed grey lines over timesteps 0, 1, ... for `resfold_nb.measure.baselines`."""
-    return [
-        Line(name, np.arange(len(np.asarray(y))), y, _BASELINES[name], BASELINE_DASH)
-        for name, y in baselines.items()
-    ]
+    return [Line(name, np.arange(len(np.asarray(y))), y, _BASELINES[name], BASELINE_DASH)
+            for name, y in baselines.items()]
 
 
 def chart(lines: Sequence[Line], *, title: str, x: str, y: str, log_x: bool = False,
@@ -59,9 +48,8 @@ def chart(lines: Sequence[Line], *, title: str, x: str, y: str, log_x: bool = Fa
     return panels({"": lines}, title=title, x=x, y=y, log_x=log_x, log_y=log_y, goal=goal)
 
 
-def panels(groups: Mapping[str, Sequence[Line]], *, title: str, x: str, y: str,
-           log_x: bool = False, log_y: bool = False, goal: float | None = None,
-           y_range: tuple[float, float] | None = None) -> Figure:
+def panels(groups: Mapping[str, Sequence[Line]], *, title: str, x: str, y: str, log_x: bool = False,
+           log_y: bool = False, goal: float | None = None, y_range: tuple[float, float] | None = None) -> Figure:
     """Sets of lines side by side on one y axis, a heading over each, one legend for all."""
     from plotly.subplots import make_subplots
 
@@ -78,8 +66,7 @@ def panels(groups: Mapping[str, Sequence[Line]], *, title: str, x: str, y: str,
         if goal is not None:
             fig.add_hline(goal, line_dash=GOAL_DASH, line_color=PALETTE["ink"], row=1, col=column)
     _axes(fig, y, log_x, log_y, y_range)
-    fig.update_layout(title=title, legend=_legend_below(len(groups) > 1),
-                      height=460 if len(groups) > 1 else 440)
+    fig.update_layout(title=title, legend=_legend_below(len(groups) > 1), height=460 if len(groups) > 1 else 440)
     return fig
 
 
@@ -101,8 +88,7 @@ def _traces(line: Line, named: set[str], log_y: bool) -> list[Scatter]:
                      legendgroup=line.label, showlegend=first, mode="lines", line=style)
     if y.ndim == 1 or len(y) == 1:
         return [middle]
-    edge = dict(legendgroup=line.label, showlegend=False, hoverinfo="skip", mode="lines",
-                line_width=0)
+    edge = dict(legendgroup=line.label, showlegend=False, hoverinfo="skip", mode="lines", line_width=0)
     band = [Scatter(x=x, y=y.min(0), **edge),
             Scatter(x=x, y=y.max(0), fill="tonexty", fillcolor=_faint(line.colour), **edge)]
     return [*band, middle]
@@ -113,12 +99,10 @@ def _mark_empty(fig: Figure, column: int) -> None:
     fig.add_scatter(x=[None], y=[None], showlegend=False, hoverinfo="skip", row=1, col=column)
     fig.update_xaxes(showticklabels=False, showgrid=False, ticks="", row=1, col=column)
     axis = "x" if column == 1 else f"x{column}"
-    fig.add_annotation(text="not recorded", showarrow=False, x=0.5, y=0.5,
-                       xref=f"{axis} domain", yref="paper")
+    fig.add_annotation(text="not recorded", showarrow=False, x=0.5, y=0.5, xref=f"{axis} domain", yref="paper")
 
 
-def _axes(fig: Figure, y: str, log_x: bool, log_y: bool,
-          y_range: tuple[float, float] | None) -> None:
+def _axes(fig: Figure, y: str, log_x: bool, log_y: bool, y_range: tuple[float, float] | None) -> None:
     fig.update_yaxes(title_text=y, row=1, col=1)
     if log_x:
         fig.update_xaxes(type="log", dtick="D2", exponentformat="none")

@@ -30,16 +30,10 @@ def shared_plotly() -> Library:
 
 @dataclass(frozen=True)
 class Marker:
-    """Where the marker of a trace stands at each frame.
+    """Where the marker of a trace stands at each frame."""
 
-    Attributes
-    ----------
-    trace : which trace of the figure it belongs to; it takes its colour.
-    x, y : (F,) in the units of the trace's axes.
-    """
-
-    trace: int
-    x: ArrayLike
+    trace: int  # which trace of the figure it belongs to; it takes its colour
+    x: ArrayLike  # x, y: (F,) in the units of the trace's axes
     y: ArrayLike
 
 
@@ -52,8 +46,7 @@ class Curves(anywidget.AnyWidget):
     """
 
     _esm = source("plotly.js") + source("curves.js")
-    library = traitlets.Instance(ipywidgets.Widget).tag(
-        sync=True, **ipywidgets.widget_serialization)
+    library = traitlets.Instance(ipywidgets.Widget).tag(sync=True, **ipywidgets.widget_serialization)
     figure = traitlets.Dict().tag(sync=True)
     marks = traitlets.List(traitlets.Dict()).tag(sync=True)
     alt = traitlets.Unicode("").tag(sync=True)

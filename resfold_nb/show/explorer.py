@@ -10,7 +10,6 @@ import ipywidgets
 import numpy as np
 import traitlets
 
-from resfold_nb.verdict.effects import place_on_map
 from resfold_nb.diffusion import FORMS, Parameterisation, Schedule, edm, get_schedule
 from resfold_nb.diffusion.schedule import SCHEDULES
 from resfold_nb.show.bundle import source
@@ -18,6 +17,7 @@ from resfold_nb.show.curves import shared_plotly
 from resfold_nb.show.player import Library
 from resfold_nb.show.still import View
 from resfold_nb.show.theme import PALETTE, SERIES, caption_html, require_alt
+from resfold_nb.verdict.effects import place_on_map
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
@@ -52,8 +52,8 @@ class ExplorerView(View):
 def explorer(*, alt: str, timesteps: int = 50) -> ExplorerView:
     """Choose a schedule and a form and read ᾱ, SNR, c_skip, c_out and the cost of noise at each t.
 
-    All forms of the table, and EDM for data of deviation 0.5 and 2. The last curve is
-    |c_out| times the noise that F must copy (notebook 14), for data of deviation 1 (EDM: its own).
+    All forms of the table, and EDM for data of deviation 0.5 and 2. The last curve is |c_out| times the noise that F
+    must copy (notebook 14), for data of deviation 1 (EDM: its own).
     """
     require_alt(alt, "explorer")
     schedules = {name: get_schedule(name, timesteps) for name in SCHEDULES}
@@ -61,9 +61,8 @@ def explorer(*, alt: str, timesteps: int = 50) -> ExplorerView:
     forms |= {edm(sd).label: (edm(sd), sd) for sd in (0.5, 2.0)}
     curves = {f"{name}|{label}": _curves(schedule, *form)
               for name, schedule in schedules.items() for label, form in forms.items()}
-    made = Explorer(library=shared_plotly(), figure=_content(timesteps), curves=curves,
-                    names=list(NAMES), schedules=list(schedules), forms=list(forms),
-                    steps=timesteps, alt=alt)
+    made = Explorer(library=shared_plotly(), figure=_content(timesteps), curves=curves, names=list(NAMES),
+                    schedules=list(schedules), forms=list(forms), steps=timesteps, alt=alt)
     return ExplorerView([made, ipywidgets.HTML(caption_html(alt))], alt)
 
 
@@ -74,8 +73,7 @@ def _curves(schedule: Schedule, form: Parameterisation, sd: float) -> list[list[
         cost = place.amplified * place.copied
     each = (schedule.alpha_bar, schedule.snr, form.c_skip(schedule.a, schedule.s),
             form.c_out(schedule.a, schedule.s), cost)
-    return [[float(f"{v:.6g}") if np.isfinite(v) else None for v in np.asarray(curve)]
-            for curve in each]
+    return [[float(f"{v:.6g}") if np.isfinite(v) else None for v in np.asarray(curve)] for curve in each]
 
 
 def _content(timesteps: int) -> dict[str, object]:
@@ -95,6 +93,5 @@ def _figure(timesteps: int) -> Figure:
             size=13, color=PALETTE["residual"], line=dict(width=2, color="black")))
     # the panels are narrow in a notebook: few ticks, upright
     fig.update_xaxes(title_text="t", dtick=20, tickangle=0)
-    fig.update_yaxes(type="log", exponentformat="power", dtick=1, tickfont_size=12,
-                     row=1, col=2)
+    fig.update_yaxes(type="log", exponentformat="power", dtick=1, tickfont_size=12, row=1, col=2)
     return fig.update_layout(title="Schedule and form", showlegend=False, height=HEIGHT)

@@ -22,18 +22,17 @@ WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 WIDGET_STATE = "application/vnd.jupyter.widget-state+json"
 
 
-def export_html(notebook_path: str | Path, html_path: str | Path, *,
-                written_in: str | Path | None = None) -> Path:
+def export_html(notebook_path: str | Path, html_path: str | Path, *, written_in: str | Path | None = None) -> Path:
     """Write an executed notebook as a self-contained page and return the page's path.
 
-    Widgets live, figures can be zoomed, maths is typeset and solutions are folded away, all from
-    disk with the network off; the libraries stand in the page once. 6 to 9 MB.
+    Widgets live, figures can be zoomed, maths is typeset and solutions are folded away, all from disk with the
+    network off; the libraries stand in the page once. 6 to 9 MB.
 
-    `written_in` is the folder from which the text's relative links start. If it is given, links to
-    notebooks and Markdown files in it lead to the pages beside this one, others to the files.
+    `written_in` is the folder from which the text's relative links start. If it is given, links to notebooks and
+    Markdown files in it lead to the pages beside this one, others to the files.
 
-    Raises FileNotFoundError when the browser libraries were not built and ValueError when the
-    notebook refers to something on the network.
+    Raises FileNotFoundError when the browser libraries were not built and ValueError when the notebook refers to
+    something on the network.
     """
     notebook = nbformat.read(Path(notebook_path), as_version=4)
     return _write_page(notebook, Path(notebook_path), Path(html_path), written_in)
@@ -47,8 +46,7 @@ def export_text(markdown_path: str | Path, html_path: str | Path) -> Path:
     return _write_page(notebook, path, Path(html_path), path.parent)
 
 
-def _write_page(notebook: NotebookNode, source_path: Path, target: Path,
-                written_in: str | Path | None) -> Path:
+def _write_page(notebook: NotebookNode, source_path: Path, target: Path, written_in: str | Path | None) -> Path:
     from nbconvert import HTMLExporter
 
     scripts = _scripts(notebook)
@@ -56,10 +54,8 @@ def _write_page(notebook: NotebookNode, source_path: Path, target: Path,
         prepare(notebook)
     if written_in is not None:
         _lead_links(notebook, Path(written_in), target.parent)
-    exporter = HTMLExporter(
-        template_name="lab", raw_template=source("page.html.j2"),
-        exclude_input_prompt=True, exclude_output_prompt=True, embed_images=True,
-    )
+    exporter = HTMLExporter(template_name="lab", raw_template=source("page.html.j2"), exclude_input_prompt=True,
+                            exclude_output_prompt=True, embed_images=True)
     resources = {"metadata": {"name": _title(notebook, source_path.stem)}, "scripts": scripts}
     page, _ = exporter.from_notebook_node(notebook, resources=resources)
     _require_offline(page, source_path)
@@ -178,8 +174,7 @@ def _plotly_as_html(notebook: NotebookNode) -> None:
         content = {"config": FIGURE_CONFIG, **data.pop(PLOTLY_MIME)}
         figure = json.dumps(content).replace("<", "\\u003c")
         data.pop("image/png", None)
-        data["text/html"] = (f'<div class="resfold-plot">'
-                             f'<script type="application/json">{figure}</script></div>')
+        data["text/html"] = (f'<div class="resfold-plot">' f'<script type="application/json">{figure}</script></div>')
 
 
 def _title(notebook: NotebookNode, otherwise: str) -> str:
@@ -216,8 +211,7 @@ class _References(HTMLParser):
     def handle_data(self, data: str) -> None:
         """Note the addresses that a style sheet loads."""
         if self.in_style:
-            self.remote += re.findall(
-                r"""(?:url\(|@import)\s*["']?((?:https?:)?//[^"')\s]+)""", data)
+            self.remote += re.findall(r"""(?:url\(|@import)\s*["']?((?:https?:)?//[^"')\s]+)""", data)
 
 
 def _require_offline(page: str, notebook_path: str | Path) -> None:

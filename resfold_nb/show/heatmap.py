@@ -15,14 +15,12 @@ if TYPE_CHECKING:
 def heatmap(matrix: ArrayLike, *, title: str, x: str, y: str, value: str,
             diverging: bool = False, height: int = 440) -> Figure:
     """One matrix (rows, columns); `value` names the colour bar, with its unit."""
-    return heatmaps({"": matrix}, title=title, x=x, y=y, value=value, diverging=diverging,
-                    height=height)
+    return heatmaps({"": matrix}, title=title, x=x, y=y, value=value, diverging=diverging, height=height)
 
 
-def heatmaps(matrices: Mapping[str, ArrayLike], *, title: str, x: str, y: str, value: str,
-             diverging: bool = False, height: int = 440,
-             x_ticks: Sequence[float] | None = None, y_ticks: Sequence[float] | None = None,
-             ) -> Figure:
+def heatmaps(matrices: Mapping[str, ArrayLike], *, title: str, x: str, y: str, value: str, diverging: bool = False,
+             height: int = 440, x_ticks: Sequence[float] | None = None,
+             y_ticks: Sequence[float] | None = None) -> Figure:
     """Matrices side by side on one colour scale, a heading over each; row 0 is at the top.
 
     Parameters
@@ -30,8 +28,8 @@ def heatmaps(matrices: Mapping[str, ArrayLike], *, title: str, x: str, y: str, v
     matrices : heading -> (rows, columns).
     title, x, y : of the figure and its axes.
     value : of the colour bar, with its unit.
-    diverging : a scale from blue over white (zero) to red, for values of both signs; otherwise
-        viridis, which survives colour blindness and grey printing. So does blue against red.
+    diverging : a scale from blue over white (zero) to red, for values of both signs; otherwise viridis, which
+        survives colour blindness and grey printing. So does blue against red.
     height : pixels.
     x_ticks, y_ticks : what columns and rows stand for; counted from 0 by default.
 

@@ -9,8 +9,8 @@ from collections.abc import Mapping, Sequence
 
 from IPython.display import HTML, display
 
-from resfold_nb.verdict import Finding, Judgement, Rule
 from resfold_nb.show.theme import PALETTE
+from resfold_nb.verdict import Finding, Judgement, Rule
 
 VERDICT_MARKS = {"supported": ("✓", PALETTE["x0"]), "refuted": ("✗", PALETTE["residual"]),
          "depends on the regime": ("±", PALETTE["eps"]), "not decided": ("?", "#757575")}
@@ -57,8 +57,7 @@ def _forest(findings: Sequence[Finding], rule: Rule, answers: Sequence[str]) -> 
     svg = (f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" '
            'font-family="sans-serif" font-size="13">'
            f'<rect width="{width}" height="{height}" fill="white"/>{lines}{"".join(rows)}</svg>')
-    alt = "; ".join(f"{f.setting}: {f.value or 'not recorded'}, {a}"
-                    for f, a in zip(findings, answers, strict=True))
+    alt = "; ".join(f"{f.setting}: {f.value or 'not recorded'}, {a}" for f, a in zip(findings, answers, strict=True))
     data = base64.b64encode(svg.encode()).decode()
     return f'<img alt="{html.escape(alt)}" src="data:image/svg+xml;base64,{data}">'
 

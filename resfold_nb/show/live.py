@@ -14,8 +14,8 @@ import numpy as np
 import torch
 import traitlets
 
-from resfold_nb.measure import Run
 from resfold_nb.data import Batch
+from resfold_nb.measure import Run
 from resfold_nb.model import Predictor
 from resfold_nb.show.bundle import source
 from resfold_nb.show.curves import Curves, curves
@@ -52,8 +52,8 @@ class Controls(anywidget.AnyWidget):
 class LiveTraining(View):
     """A training with its controls, the curves of loss and error, and a sample in 3D.
 
-    It trains in a task on the kernel's event loop, never while a cell runs; so a cell that uses
-    `predictor` finds it between two steps.
+    It trains in a task on the kernel's event loop, never while a cell runs; so a cell that uses `predictor` finds it
+    between two steps.
     """
 
     kind = "live training"
@@ -136,13 +136,11 @@ class LiveTraining(View):
     def picture(self) -> str:
         """The last sample."""
         pane, sample = self._sample.panes[0], {_caption(self.driver): self.driver.samples[-1]}
-        return still_image(sample, self.driver.truth, pane.chain,
-                           pane.palettes["index"], self.alt)
+        return still_image(sample, self.driver.truth, pane.chain, pane.palettes["index"], self.alt)
 
     def _obey(self, _: Any, content: dict[str, str], buffers: Any) -> None:
         """A button was pressed. Lab may bring the message in a thread of its own."""
-        actions: dict[str, Callable[[], None]] = {
-            "start": self.start, "pause": self.pause, "stop": self.stop}
+        actions: dict[str, Callable[[], None]] = {"start": self.start, "pause": self.pause, "stop": self.stop}
         action = actions.get(content.get("do", ""))
         if action is not None and self._loop is not None:
             self._loop.call_soon_threadsafe(action)
@@ -188,15 +186,14 @@ class LiveTraining(View):
         self._drawn = len(self.driver.run.marks)
 
 
-def live_training(recipe: Recipe, batch: Batch, seed: int = 0, *, alt: str,
-                  every: int | None = None, draws: int = 2,
+def live_training(recipe: Recipe, batch: Batch, seed: int = 0, *, alt: str, every: int | None = None, draws: int = 2,
                   device: torch.device | str = "cpu", wait: bool | None = None,
                   steps: int | None = None) -> LiveTraining:
     """Train a recipe with Start, Pause and Stop, which answer while it trains.
 
-    Loss, error by timestep and a sample of the batch's first protein are drawn as they come. The
-    numbers are those of `training.train`, bit for bit, however often it is paused. Running the
-    cell again stops the training that it showed before.
+    Loss, error by timestep and a sample of the batch's first protein are drawn as they come. The numbers are those of
+    `training.train`, bit for bit, however often it is paused. Running the cell again stops the training that it
+    showed before.
 
     Parameters
     ----------
@@ -204,13 +201,12 @@ def live_training(recipe: Recipe, batch: Batch, seed: int = 0, *, alt: str,
     alt : what is trained here, in a sentence: visible caption and text alternative.
     every : steps between two measurements, a tenth of the run by default.
     draws : noise draws for each protein and timestep of a measurement.
-    wait : train now, in this cell, without waiting for Start. By default that is done where
-        nobody sits at the keyboard: papermill, nbclient, a script.
+    wait : train now, in this cell, without waiting for Start. By default that is done where nobody sits at the
+        keyboard: papermill, nbclient, a script.
     steps : how many steps to train then; all of them by default.
 
-    An interrupt pauses it after the step in hand. Raises ValueError for an empty `alt`, or for
-    `every`, `draws` or `steps` below 1; with `wait` also what made the training fail. Without,
-    that stands in the widget and in `error`.
+    An interrupt pauses it after the step in hand. Raises ValueError for an empty `alt`, or for `every`, `draws` or
+    `steps` below 1; with `wait` also what made the training fail. Without, that stands in the widget and in `error`.
     """
     alt = require_alt(alt, "live training")
     if steps is not None and steps < 1:
@@ -264,8 +260,7 @@ def _curves(figure: Figure, alt: str) -> Curves:
 def _sample_view(driver: Driver, alt: str) -> Player:
     """The last sample over the truth, in grey."""
     view = player({"Sample": driver.samples[-1]}, truth=driver.truth, alt=alt,
-                  chain_index=driver.batch.select([0]).chain[0].tolist(),
-                  labels={"Sample": [_caption(driver)]})
+                  chain_index=driver.batch.select([0]).chain[0].tolist(), labels={"Sample": [_caption(driver)]})
     view.panes[0].layout = dict(flex="1 1 260px", min_width="220px")
     return view
 

@@ -43,6 +43,5 @@ def error_figure(driver: Driver) -> Figure:
 
 def _compact(fig: Figure, below: int) -> Figure:
     """Room for three views side by side; the legend stands at the foot, in up to three rows."""
-    return fig.update_layout(
-        height=400, margin=dict(l=60, r=15, t=50, b=below),
-        legend=dict(orientation="h", x=0, y=0, yref="container", yanchor="bottom"))
+    return fig.update_layout(height=400, margin=dict(l=60, r=15, t=50, b=below),
+                             legend=dict(orientation="h", x=0, y=0, yref="container", yanchor="bottom"))

@@ -14,9 +14,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from resfold_nb.measure import Mark, Run, error_by_timestep, sample, sample_errors
 from resfold_nb.data import Batch, residue_centroids, superpose
 from resfold_nb.engine import train
+from resfold_nb.measure import Mark, Run, error_by_timestep, sample, sample_errors
 from resfold_nb.training import Recipe, State
 
 MEASUREMENTS = 10  # of a run whose `every` was not given
@@ -36,9 +36,8 @@ class Driver:
     worked : seconds spent in `advance`, measurements included.
     """
 
-    def __init__(self, recipe: Recipe, batch: Batch, seed: int = 0, *,
-                 device: torch.device | str = "cpu", every: int | None = None,
-                 draws: int = 2) -> None:
+    def __init__(self, recipe: Recipe, batch: Batch, seed: int = 0, *, device: torch.device | str = "cpu",
+                 every: int | None = None, draws: int = 2) -> None:
         """Build the untrained model and measure it; arguments as in `show.live_training`."""
         for name, value in (("every", every), ("draws", draws)):
             if value is not None and value < 1:
@@ -79,8 +78,8 @@ class Driver:
     def advance(self, seconds: float = math.inf, until: float = math.inf) -> None:
         """Work for about `seconds`, at most up to step `until`, while the phase is "running".
 
-        At least one piece is done, a step or half a measurement. Errors end in `error`, and an
-        interrupt (SIGINT, Ctrl-C) pauses the run after the step in hand.
+        At least one piece is done, a step or half a measurement. Errors end in `error`, and an interrupt (SIGINT,
+        Ctrl-C) pauses the run after the step in hand.
         """
         start = time.perf_counter()
         try:

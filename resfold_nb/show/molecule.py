@@ -22,14 +22,8 @@ LIBRARY_MARK = 'data-resfold="3dmol"'
 _ATOMS = (("N", "N"), ("CA", "C"), ("C", "C"), ("O", "O"))
 
 
-def structure(
-    structure: Structure,
-    *,
-    style: str = "cartoon",
-    alt: str | None = None,
-    centroids: bool = False,
-    height: int = 340,
-) -> None:
+def structure(structure: Structure, *, style: str = "cartoon", alt: str | None = None, centroids: bool = False,
+              height: int = 340) -> None:
     """Display a structure in 3D, without network, in JupyterLab and in an exported page.
 
     One chain is coloured from its first residue (dark) to its last (light), several by chain.
@@ -49,8 +43,7 @@ def structure(
     alt = (alt or _describe(structure, centroids)).strip()
     colours = _colours(structure)
     view = _view(structure, style, colours, centroids, height)
-    still = still_image({structure.id: structure.backbone[:, 1]}, None,
-                        structure.chain_index.tolist(), colours, alt)
+    still = still_image({structure.id: structure.backbone[:, 1]}, None, structure.chain_index.tolist(), colours, alt)
     page = library_script() + _stage(view.write_html(), still, alt)
     display({"text/html": page, "text/plain": f"[3D structure] {alt}"}, raw=True)
 
@@ -58,9 +51,9 @@ def structure(
 def library_script() -> str:
     """Script elements that give the page 3Dmol.js, once, and tell py3Dmol that it is there.
 
-    Each view brings it, so that any of them may be drawn first, alone, or again; the browser
-    runs it once. `define` and the like are hidden because Jupyter's pages have an AMD loader,
-    which the library would otherwise register with instead of making itself global.
+    Each view brings it, so that any of them may be drawn first, alone, or again; the browser runs it once. `define`
+    and the like are hidden because Jupyter's pages have an AMD loader, which the library would otherwise register
+    with instead of making itself global.
     """
     code = inline(library("3Dmol.js"))
     return (f"<script {LIBRARY_MARK}>if (!globalThis.$3Dmol) "
@@ -109,9 +102,7 @@ def _residue_name(structure: Structure, i: int) -> str:
     return gemmi.expand_one_letter(letter, gemmi.ResidueKind.AA) if known else "GLY"
 
 
-def _add_secondary_structure(
-    out: gemmi.Structure, structure: Structure, names: list[str]
-) -> None:
+def _add_secondary_structure(out: gemmi.Structure, structure: Structure, names: list[str]) -> None:
     """HELIX and SHEET records from the DSSP letters; without any, 3Dmol assigns its own."""
     import gemmi
 
@@ -159,16 +150,13 @@ def _colours(structure: Structure) -> list[str]:
     return index_colours(len(structure))
 
 
-def _view(
-    structure: Structure, style: str, colours: list[str], centroids: bool, height: int
-) -> Any:
+def _view(structure: Structure, style: str, colours: list[str], centroids: bool, height: int) -> Any:
     """The py3Dmol view; it names no address to load the library from."""
     import py3Dmol
 
     view = py3Dmol.view(width="100%", height=height, js="")
     view.addModel(to_pdb(structure), "pdb")
-    look: dict[str, Any] = {
-        "colorscheme": {"prop": "resi", "map": {i + 1: c for i, c in enumerate(colours)}}}
+    look: dict[str, Any] = {"colorscheme": {"prop": "resi", "map": {i + 1: c for i, c in enumerate(colours)}}}
     kind = style
     if style == "trace":
         kind, look["style"] = "cartoon", "trace"
@@ -193,8 +181,8 @@ def _add_centroids(view: Any, structure: Structure) -> None:
 def _stage(view: str, still: str, alt: str) -> str:
     """Frame with a name for screen readers, over a still picture that the 3D view replaces.
 
-    The still is all that shows where scripts do not run (an untrusted notebook) or no WebGL is.
-    Until then the 3D view has its width but no height: 3Dmol cannot start in a hidden element.
+    The still is all that shows where scripts do not run (an untrusted notebook) or no WebGL is. Until then the 3D
+    view has its width but no height: 3Dmol cannot start in a hidden element.
     """
     return f"""<div class="resfold-structure" role="img" aria-label="{html.escape(alt)}">
 <div class="resfold-still">{still}</div>

@@ -12,19 +12,8 @@ import traitlets
 from numpy.typing import ArrayLike
 
 from resfold_nb.show.bundle import library, source
-from resfold_nb.show.player_checks import (
-    Frames,
-    as_bytes,
-    as_numpy,
-    camera,
-    checked,
-    checked_chain,
-    checked_mode,
-    checked_panes,
-    palettes_of,
-    residue_names,
-    split_labels,
-)
+from resfold_nb.show.player_checks import (Frames, as_bytes, as_numpy, camera, checked, checked_chain, checked_mode,
+                                           checked_panes, palettes_of, residue_names, split_labels)
 from resfold_nb.show.still import View, still_image
 from resfold_nb.show.theme import caption_html, index_colours, require_alt
 
@@ -47,8 +36,7 @@ class Trajectory(anywidget.AnyWidget):
 
     _esm = "".join(map(source, ("pane_extras.js", "pdb_text.js", "pane.js")))
     _css = source("player.css")
-    library = traitlets.Instance(ipywidgets.Widget).tag(
-        sync=True, **ipywidgets.widget_serialization)
+    library = traitlets.Instance(ipywidgets.Widget).tag(sync=True, **ipywidgets.widget_serialization)
     frames = traitlets.Bytes(b"").tag(sync=True)        # float32, (F, L, 3), Å
     truth = traitlets.Bytes(b"").tag(sync=True)         # float32, (L, 3), Å, or empty
     chain = traitlets.List(traitlets.Int()).tag(sync=True)
@@ -92,8 +80,7 @@ class Scrubber(anywidget.AnyWidget):
 
     _esm = source("scrubber.js")
     _css = source("player.css")
-    panes = traitlets.List(traitlets.Instance(ipywidgets.Widget)).tag(
-        sync=True, **ipywidgets.widget_serialization)
+    panes = traitlets.List(traitlets.Instance(ipywidgets.Widget)).tag(sync=True, **ipywidgets.widget_serialization)
     count = traitlets.Int(1).tag(sync=True)
     labels = traitlets.List(traitlets.Unicode()).tag(sync=True)
     interval = traitlets.Int(120).tag(sync=True)        # ms between frames while playing
@@ -106,8 +93,7 @@ class Player(View):
 
     kind = "3D player"
 
-    def __init__(self, panes: Sequence[Trajectory], scrubber: Scrubber, alt: str,
-                 still: str) -> None:
+    def __init__(self, panes: Sequence[Trajectory], scrubber: Scrubber, alt: str, still: str) -> None:
         row = ipywidgets.HBox(list(panes), layout=dict(
             flex_flow="row wrap", align_items="flex-end", width="100%"))  # headings may wrap
         caption = ipywidgets.HTML(caption_html(alt))
@@ -115,12 +101,11 @@ class Player(View):
         super().__init__(children, alt, still)
         self.panes, self.scrubber = tuple(panes), scrubber
 
-    def set_frames(self, panes: Mapping[str, ArrayLike], *,
-                   labels: Sequence[str] | None = None) -> None:
+    def set_frames(self, panes: Mapping[str, ArrayLike], *, labels: Sequence[str] | None = None) -> None:
         """Other frames for every pane, by heading; the camera stays where the reader put it.
 
-        Arrays and labels as in `player`, with as many residues as before. Raises ValueError
-        when a pane is missing or has another shape; then nothing changes.
+        Arrays and labels as in `player`, with as many residues as before. Raises ValueError when a pane is missing or
+        has another shape; then nothing changes.
         """
         if set(panes) != {pane.heading for pane in self.panes}:
             raise ValueError(f"frames for {sorted(panes)}, but the panes are "
@@ -136,33 +121,22 @@ class Player(View):
             self.scrubber.labels, self.scrubber.count = shared, count
 
 
-def player(
-    panes: Mapping[str, ArrayLike],
-    *,
-    truth: ArrayLike | None = None,
-    chain_index: ArrayLike | None = None,
-    labels: Sequence[str] | Mapping[str, Sequence[str]] | None = None,
-    alt: str,
-    colour: str = "index",
-    height: int = 340,
-    interval: int = 120,
-    secondary: str | None = None,
-    sequence: str | None = None,
-    trail: bool = False,
-    error_most: float = 10.0,
-) -> Player:
+def player(panes: Mapping[str, ArrayLike], *, truth: ArrayLike | None = None, chain_index: ArrayLike | None = None,
+           labels: Sequence[str] | Mapping[str, Sequence[str]] | None = None, alt: str, colour: str = "index",
+           height: int = 340, interval: int = 120, secondary: str | None = None, sequence: str | None = None,
+           trail: bool = False, error_most: float = 10.0) -> Player:
     """Trajectories side by side in 3D, under one slider that works without the kernel.
 
     Parameters
     ----------
-    panes : heading -> (F, L, 3) points in Å, or (L, 3) for a single frame; one to four panes
-        with equal F and L. Superpose them before, where that is wanted.
+    panes : heading -> (F, L, 3) points in Å, or (L, 3) for a single frame; one to four panes with equal F and L.
+        Superpose them before, where that is wanted.
     truth : (L, 3) Å, drawn in grey in each pane.
     chain_index : (L,) integers; no stick joins residues of different chains.
     labels : F texts beside the slider, or heading -> F texts under that pane.
     alt : what the player shows, in a sentence: visible caption and text alternative.
-    colour : "index" (dark first residue to light last one), "chain", "structure" (helix, strand,
-        neither) or "error" (distance to the truth in Å in the frame shown).
+    colour : "index" (dark first residue to light last one), "chain", "structure" (helix, strand, neither) or "error"
+        (distance to the truth in Å in the frame shown).
     height : of a pane, in pixels.
     interval : milliseconds between frames while playing.
     secondary : L letters of DSSP, such as "HHHEEE---", which colour "structure" needs.
@@ -170,9 +144,8 @@ def player(
     trail : whether the last few frames stay visible as thin lines.
     error_most : Å, the end of the error's colour scale.
 
-    Raises ValueError for coordinates that are not finite, no frame, unequal shapes, more than
-    2000 residues, labels that do not fit the frames, or a colour that is unknown or lacks
-    its data.
+    Raises ValueError for coordinates that are not finite, no frame, unequal shapes, more than 2000 residues, labels
+    that do not fit the frames, or a colour that is unknown or lacks its data.
     """
     alt = require_alt(alt, "player")
     stacks = checked_panes(panes)

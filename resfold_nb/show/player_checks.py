@@ -43,8 +43,7 @@ def _check_size(shape: tuple[int, ...]) -> None:
     if shape[0] == 0 or shape[1] == 0:
         raise ValueError(f"player needs at least one frame and one residue, got shape {shape}")
     if shape[1] > MAX_RESIDUES:
-        raise ValueError(
-            f"player draws at most {MAX_RESIDUES} residues, got {shape[1]}; show a part of them")
+        raise ValueError(f"player draws at most {MAX_RESIDUES} residues, got {shape[1]}; show a part of them")
 
 
 def checked(what: str, values: ArrayLike, shape: tuple[int, ...]) -> Frames:
@@ -76,9 +75,8 @@ def checked_chain(chain_index: ArrayLike | None, length: int) -> list[int]:
     return chain
 
 
-def split_labels(
-    labels: Sequence[str] | Mapping[str, Sequence[str]] | None, names: list[str], count: int
-) -> tuple[list[str], dict[str, list[str]]]:
+def split_labels(labels: Sequence[str] | Mapping[str, Sequence[str]] | None, names: list[str],
+                 count: int) -> tuple[list[str], dict[str, list[str]]]:
     """Texts beside the slider, and texts under each pane."""
     own = dict(labels) if isinstance(labels, Mapping) else {}
     shared = list(labels or []) if not own else []
@@ -127,8 +125,8 @@ def residue_names(sequence: str | None, length: int) -> list[str]:
 def camera(stacks: Mapping[str, Frames], truth: Frames | None) -> tuple[list[float], float]:
     """Centre and radius in Å that the camera keeps for all frames of all panes.
 
-    98 % of the points fit; a diverging pane may widen the view to 1.5 times the reference's
-    size and no further, because the reference would shrink to a dot.
+    98 % of the points fit; a diverging pane may widen the view to 1.5 times the reference's size and no further,
+    because the reference would shrink to a dot.
     """
     reference = next(iter(stacks.values()))[-1] if truth is None else truth
     centre = reference.mean(axis=0)

@@ -10,8 +10,8 @@ import ipywidgets
 import numpy as np
 import traitlets
 
-from resfold_nb.measure import gradient_by_timestep
 from resfold_nb.data import Batch, rmse
+from resfold_nb.measure import gradient_by_timestep
 from resfold_nb.show.bundle import source
 from resfold_nb.show.curves import Marker, curves
 from resfold_nb.show.heatmap import heatmap
@@ -24,21 +24,13 @@ from resfold_nb.training import State
 
 @dataclass(frozen=True)
 class Scope:
-    """What was seen during a training, at some steps and timesteps.
+    """What was seen during a training, at some steps and timesteps."""
 
-    Attributes
-    ----------
-    steps, t : (S,) optimiser steps and (n,) timesteps.
-    gradient : (n, S) norm of the gradient over all weights.
-    x0_pred : (n, S, L, 3) Å, the prediction from one noise draw.
-    rmse : (n, S) Å, its error.
-    """
-
-    steps: np.ndarray
+    steps: np.ndarray  # steps, t: (S,) optimiser steps and (n,) timesteps
     t: np.ndarray
-    gradient: np.ndarray
-    x0_pred: np.ndarray
-    rmse: np.ndarray
+    gradient: np.ndarray  # (n, S) norm of the gradient over all weights
+    x0_pred: np.ndarray  # (n, S, L, 3) Å, the prediction from one noise draw
+    rmse: np.ndarray  # (n, S) Å, its error
 
     def __post_init__(self) -> None:
         """Raise ValueError unless the arrays share one grid of timesteps and steps."""
@@ -56,8 +48,7 @@ class Scope:
         return cls(np.concatenate([s.steps for s in scopes]), scopes[0].t, **parts)
 
 
-def watch(states: Iterable[State], batch: Batch, marks: Sequence[int], timesteps: Sequence[int]
-          ) -> Scope:
+def watch(states: Iterable[State], batch: Batch, marks: Sequence[int], timesteps: Sequence[int]) -> Scope:
     """Drive a training and look at it at some steps. The batch holds one protein.
 
     Raises ValueError when no state has a step of `marks`.
@@ -85,10 +76,8 @@ class Cells(anywidget.AnyWidget):
 
     _esm = source("scope.js")
     _css = source("views.css")
-    views = traitlets.List(traitlets.Instance(ipywidgets.Widget)).tag(
-        sync=True, **ipywidgets.widget_serialization)
-    chart = traitlets.Instance(ipywidgets.Widget).tag(
-        sync=True, **ipywidgets.widget_serialization)
+    views = traitlets.List(traitlets.Instance(ipywidgets.Widget)).tag(sync=True, **ipywidgets.widget_serialization)
+    chart = traitlets.Instance(ipywidgets.Widget).tag(sync=True, **ipywidgets.widget_serialization)
     rows = traitlets.List(traitlets.Unicode()).tag(sync=True)
     columns = traitlets.List(traitlets.Unicode()).tag(sync=True)
     row_name = traitlets.Unicode("").tag(sync=True)

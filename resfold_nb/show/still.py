@@ -46,22 +46,15 @@ class View(ipywidgets.VBox):
         return self.still
 
 
-def still_image(
-    panels: Mapping[str, Points],
-    truth: Points | None,
-    chain: Sequence[int],
-    colours: Sequence[str],
-    alt: str,
-) -> str:
+def still_image(panels: Mapping[str, Points], truth: Points | None, chain: Sequence[int], colours: Sequence[str],
+                alt: str) -> str:
     """An HTML image of each panel's points (L, 3) seen from the front, ``truth`` in grey.
 
     The picture is an SVG inside a data URL, which Jupyter keeps even where it drops scripts.
     """
     reference = next(iter(panels.values())) if truth is None else truth
-    drawn = [
-        _panel(i, name, points, truth, reference, chain, colours)
-        for i, (name, points) in enumerate(panels.items())
-    ]
+    drawn = [_panel(i, name, points, truth, reference, chain, colours)
+             for i, (name, points) in enumerate(panels.items())]
     width, height = SIZE * len(drawn), SIZE + 24
     svg = (f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}">'
            f'<rect width="{width}" height="{height}" fill="white"/>{"".join(drawn)}</svg>')
@@ -69,10 +62,8 @@ def still_image(
     return f'<img alt="{html.escape(alt)}" src="data:image/svg+xml;base64,{data}">'
 
 
-def _panel(
-    place: int, name: str, points: Points, truth: Points | None, reference: Points,
-    chain: Sequence[int], colours: Sequence[str],
-) -> str:
+def _panel(place: int, name: str, points: Points, truth: Points | None, reference: Points, chain: Sequence[int],
+           colours: Sequence[str]) -> str:
     """Heading and sticks of one panel, shifted to its place in the row."""
     sticks = [] if truth is None else _sticks(truth, reference, chain, ["#c4c4c4"] * len(chain))
     sticks += _sticks(points, reference, chain, colours)
@@ -80,13 +71,10 @@ def _panel(
     return f'<g transform="translate({place * SIZE} 0)">{title}</text>{"".join(sticks)}</g>'
 
 
-def _sticks(
-    points: Points, reference: Points, chain: Sequence[int], colours: Sequence[str]
-) -> list[str]:
+def _sticks(points: Points, reference: Points, chain: Sequence[int], colours: Sequence[str]) -> list[str]:
     """One line per bond, the far ones first so that the near ones cover them."""
     flat = _project(points, reference)
-    bonds = [(float(points[i:i + 2, 2].mean()), i) for i in range(len(points) - 1)
-             if chain[i] == chain[i + 1]]
+    bonds = [(float(points[i:i + 2, 2].mean()), i) for i in range(len(points) - 1) if chain[i] == chain[i + 1]]
     return [
         f'<line x1="{flat[i, 0]:.1f}" y1="{flat[i, 1]:.1f}" x2="{flat[i + 1, 0]:.1f}" '
         f'y2="{flat[i + 1, 1]:.1f}" stroke="{colours[i]}" stroke-width="3" '

@@ -29,19 +29,15 @@ PALETTE: dict[str, str] = {
     "baseline": "#424242",
     "ink": "#222222",
 }
-SERIES = [PALETTE[name] for name in
-          ("x0", "residual", "v", "eps", "edm", "skip_unscaled", "scaled_no_skip")]
+SERIES = [PALETTE[name] for name in ("x0", "residual", "v", "eps", "edm", "skip_unscaled", "scaled_no_skip")]
 
 # Eight samples of matplotlib's viridis, which rises steadily in lightness; the palest end is
 # cut off so that the last residues stay visible on white.
 _RAMP = ("#440154", "#46327E", "#365C8D", "#277F8E", "#1FA187", "#4AC16D", "#9FDA3A", "#D8D219")
 
 PLOTLY_MIME = "application/vnd.plotly.v1+json"
-FIGURE_CONFIG = {
-    "responsive": True,
-    "displaylogo": False,
-    "toImageButtonOptions": {"format": "svg", "filename": "resfold"},
-}
+FIGURE_CONFIG = {"responsive": True, "displaylogo": False,
+                 "toImageButtonOptions": {"format": "svg", "filename": "resfold"}}
 FIGURE_HEIGHT = 420  # pixels, unless the figure says otherwise
 CAPTION_CSS = (
     "font:14px/1.45 system-ui,sans-serif;color:var(--jp-ui-font-color1,#222);"
@@ -132,14 +128,11 @@ def _template() -> Template:
 
     axis = dict(showline=True, linecolor="#888", gridcolor="#E6E6E6", zeroline=False,
                 ticks="outside", tickcolor="#888", automargin=True, title_standoff=12)
-    layout = Layout(
-        font=dict(family="system-ui, sans-serif", size=16, color=PALETTE["ink"]),
-        title=dict(font_size=19, x=0, xref="paper"),
-        colorway=SERIES, paper_bgcolor="white", plot_bgcolor="white", hovermode="closest",
-        xaxis=axis, yaxis=axis, legend=dict(bgcolor="rgba(255,255,255,.8)", font_size=15),
-        margin=dict(l=70, r=25, t=60, b=60),
-        colorscale=dict(sequential="Viridis", diverging="RdBu"),
-    )
+    layout = Layout(font=dict(family="system-ui, sans-serif", size=16, color=PALETTE["ink"]),
+                    title=dict(font_size=19, x=0, xref="paper"), colorway=SERIES, paper_bgcolor="white",
+                    plot_bgcolor="white", hovermode="closest", xaxis=axis, yaxis=axis,
+                    legend=dict(bgcolor="rgba(255,255,255,.8)", font_size=15), margin=dict(l=70, r=25, t=60, b=60),
+                    colorscale=dict(sequential="Viridis", diverging="RdBu"))
     return Template(layout=layout, data=dict(scatter=[Scatter(line_width=2.5)]))
 
 

@@ -8,9 +8,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from resfold_nb.measure import MEASURING_SEED, baselines, draws_of, sample
 from resfold_nb.data import Batch, rmsd, rmse, superpose
 from resfold_nb.diffusion import Schedule
+from resfold_nb.measure import MEASURING_SEED, baselines, draws_of, sample
 from resfold_nb.model import Features, Predictor
 from resfold_nb.show.charts import Line, baseline_lines, chart
 from resfold_nb.show.curves import Curves, Marker, curves
@@ -49,15 +49,13 @@ def denoising(models: Mapping[str, Predictor], batch: Batch, *, seed: int = MEAS
     x0, eps, scale = _draw(batch, seed)
     a, s = (v.to(x0.dtype).view(-1, 1, 1) for v in (schedule.a, schedule.s))
     panes = {"x_t": a * x0 + s * eps}
-    panes |= {name: one_step(model, batch, range(schedule.timesteps), seed)
-              for name, model in models.items()}
+    panes |= {name: one_step(model, batch, range(schedule.timesteps), seed) for name, model in models.items()}
     return _view(batch, schedule, panes, _colours(models), scale, alt=alt, superposed=superposed,
                  title="Error of one denoising step")
 
 
 @torch.no_grad()
-def one_step(model: Predictor, batch: Batch, timesteps: Sequence[int],
-             seed: int = MEASURING_SEED) -> Tensor:
+def one_step(model: Predictor, batch: Batch, timesteps: Sequence[int], seed: int = MEASURING_SEED) -> Tensor:
     """x0_pred (n, L, 3) on the CPU at n timesteps, from one noise draw of the first protein."""
     model.eval()
     x0, eps, _ = _draw(batch, seed)
@@ -75,30 +73,26 @@ def sampling(models: Mapping[str, Predictor], batch: Batch, *, seed: int = MEASU
     """
     _require_alike(models, 4)
     one, first = _first(batch), next(iter(models.values()))
-    made = {name: sample(model, one, copies=1, seed=seed, sampler=sampler)
-            for name, model in models.items()}
+    made = {name: sample(model, one, copies=1, seed=seed, sampler=sampler) for name, model in models.items()}
     x = {name: s.x[:, 0].cpu() for name, s in made.items()}
     guesses = {name: torch.cat([s.x0_pred[:, 0], s.x[-1:, 0]]).cpu() for name, s in made.items()}
     if len(models) == 1:
         (name,) = models
         x = {f"x_t, {name}": x[name], f"x0_pred, {name}": guesses[name]}
     times = next(iter(made.values())).t
-    return _view(batch, first.schedule, x, _colours(models), float(batch.scale[0]), alt=alt,
-                 superposed=superposed, title="Error of x0_pred on the way", times=times,
-                 measured=guesses)
+    return _view(batch, first.schedule, x, _colours(models), float(batch.scale[0]), alt=alt, superposed=superposed,
+                 title="Error of x0_pred on the way", times=times, measured=guesses)
 
 
-def _view(batch: Batch, schedule: Schedule, panes: Mapping[str, Tensor],
-          colours: Mapping[str, str], scale: float, *, alt: str, superposed: bool, title: str,
-          times: Sequence[int] | None = None,
+def _view(batch: Batch, schedule: Schedule, panes: Mapping[str, Tensor], colours: Mapping[str, str], scale: float, *,
+          alt: str, superposed: bool, title: str, times: Sequence[int] | None = None,
           measured: Mapping[str, Tensor] | None = None) -> Player:
     """Panes (T, L, 3) in units of x_t, the error of those that have a colour, one slider for all."""
     truth = _first(batch).x0[0]
     t = np.arange(schedule.timesteps) if times is None else np.asarray(times)
     measured = panes if measured is None else measured
     errors = {name: _errors(measured[name], truth, scale) for name in colours}
-    shown = {name: scale * (superpose(x, truth.expand_as(x)) if superposed else x)
-             for name, x in panes.items()}
+    shown = {name: scale * (superpose(x, truth.expand_as(x)) if superposed else x) for name, x in panes.items()}
     made = player(shown, truth=scale * truth, labels=_numbers(schedule, t),
                   chain_index=batch.chain[0][batch.mask[0]], alt=require_alt(alt, "scrubber"))
     said = "" if times is None else "x0_pred: "
@@ -112,8 +106,7 @@ def _view(batch: Batch, schedule: Schedule, panes: Mapping[str, Tensor],
     fig.update_layout(height=CHART_HEIGHT)
     if times is not None:  # a sampler goes from T - 1 down
         fig.update_xaxes(autorange="reversed")
-    marks = [Marker(i, t, np.where(errors[n][0] > 0, errors[n][0], np.nan))
-             for i, n in enumerate(colours)]
+    marks = [Marker(i, t, np.where(errors[n][0] > 0, errors[n][0], np.nan)) for i, n in enumerate(colours)]
     follow(made, curves(fig, alt=f"{title}, a marker at the slider's timestep. {alt}", marks=marks))
     return made
 

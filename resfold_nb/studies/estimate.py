@@ -8,14 +8,14 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from resfold_nb.data import Batch
+from resfold_nb.engine import train
 from resfold_nb.measure.cost import training_cost
 from resfold_nb.measure.errors import error_by_timestep
-from resfold_nb.studies.plans import Cell
 from resfold_nb.measure.run import marks_for
-from resfold_nb.studies.proteins import batch_for
-from resfold_nb.data import Batch
 from resfold_nb.model import Predictor
-from resfold_nb.engine import train
+from resfold_nb.studies.plans import Cell
+from resfold_nb.studies.proteins import batch_for
 from resfold_nb.training import Recipe
 
 TIMED, WARM = 2, 2  # steps of each shape, after some that are not timed: a GPU records the second
@@ -29,8 +29,8 @@ class Price:
     ----------
     runs, steps, draws : optimiser steps, and noise levels drawn of one protein, in all runs.
     teraflop : counted 10^12 operations of training.
-    seconds : by `Cell.key`, of one process, training and measuring by step; an estimate, of runs
-        that are trained one by one (a GPU trains some together, and is faster).
+    seconds : by `Cell.key`, of one process, training and measuring by step; an estimate, of runs that are trained one
+        by one (a GPU trains some together, and is faster).
     shapes : how many kinds of step were timed.
     """
 
@@ -60,16 +60,14 @@ def price(cells: Sequence[Cell], device: str = "cpu") -> Price:
         teraflop += cell.recipe.steps * flop
         seconds[cell.key] = cell.recipe.steps * step + marks * look
     return Price(len(cells), sum(c.recipe.steps for c in cells),
-                 sum(c.recipe.steps * c.recipe.noise_levels for c in cells), teraflop, seconds,
-                 len(kinds))
+                 sum(c.recipe.steps * c.recipe.noise_levels for c in cells), teraflop, seconds, len(kinds))
 
 
 def shape(recipe: Recipe) -> Recipe:
     """The recipe without what costs nothing, so that recipes of equal cost are one."""
-    return recipe.but(name="shape", form="x0", steps=WARM + TIMED + 1, learning_rate=1e-3, warmup=0,
-                      clip=None, loss_space="x0", schedule="linear", first_timestep=0,
-                      x0_clamp=None, curriculum=None, rotate=False, zero_init_output=False,
-                      weight_decay=0.0, cosine_decay=False, scale="own")
+    return recipe.but(name="shape", form="x0", steps=WARM + TIMED + 1, learning_rate=1e-3, warmup=0, clip=None,
+                      loss_space="x0", schedule="linear", first_timestep=0, x0_clamp=None, curriculum=None,
+                      rotate=False, zero_init_output=False, weight_decay=0.0, cosine_decay=False, scale="own")
 
 
 def _cost_of(recipe: Recipe, protein: str, device: str) -> tuple[float, float, float]:

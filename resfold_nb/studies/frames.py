@@ -12,7 +12,7 @@ import numpy as np
 
 from resfold_nb.data import data_directory
 from resfold_nb.measure import Run
-from resfold_nb.studies.plans import STUDIES, Cell, variant_of
+from resfold_nb.studies.plans import STUDIES, Cell
 from resfold_nb.training import Recipe
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def _read(folder: Path, study: str, profile: str, table: str) -> tuple[pd.DataFr
     path = folder / f"{table_name(study, profile)}{SUFFIXES[table]}"
     if not path.exists():
         return pd.DataFrame(columns=[*known.columns, "seed", *MEASURED[table]]), 0
-    rows = pd.read_csv(path, dtype={"t": str})
+    rows = pd.read_csv(path, dtype={"t": str}, float_precision="round_trip")
     if table == "errors":
         rows["t"] = rows["t"].map({"sampled": "sampled"} | {str(t): t for t in range(50)}).astype(object)
     rows = rows[[*KEY, *(c for c in rows.columns if c not in known.columns)]]
@@ -110,7 +110,7 @@ def benchmark(name: str) -> pd.DataFrame:
     import pandas as pd
 
     path = data_directory() / "recorded" / "benchmarks" / f"{name}.csv"
-    return pd.read_csv(path) if path.exists() else pd.DataFrame()
+    return pd.read_csv(path, float_precision="round_trip") if path.exists() else pd.DataFrame()
 
 
 def samples(study: str, recipe: Recipe, protein: str, profile: str = "laptop") -> dict[int, dict[str, np.ndarray]]:
@@ -127,8 +127,8 @@ def samples(study: str, recipe: Recipe, protein: str, profile: str = "laptop") -
         if not keys:
             return {}
         ids, at = stored[f"ids-{protein}"].tolist(), np.cumsum(stored[f"lengths-{protein}"])[:-1]
-        return {int(key.removeprefix(start)): dict(zip(ids, np.split(stored[key].reshape(-1, 3) / 100, at), strict=True))
-                for key in keys}
+        points = {int(key.removeprefix(start)): np.split(stored[key].reshape(-1, 3) / 100, at) for key in keys}
+        return {seed: dict(zip(ids, chains, strict=True)) for seed, chains in points.items()}
 
 
 def steps_to_pass(steps: np.ndarray, values: np.ndarray, limit: float) -> float:

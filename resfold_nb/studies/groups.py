@@ -8,12 +8,12 @@ from typing import Any
 
 import torch
 
-from resfold_nb.studies.plans import Cell
-from resfold_nb.measure.run import Run, marks_for, run_together
-from resfold_nb.studies.proteins import batch_for
-from resfold_nb.studies.store import Result
 from resfold_nb.data import Batch
 from resfold_nb.engine import Member, can_train_together
+from resfold_nb.measure.run import Run, marks_for, run_together
+from resfold_nb.studies.plans import Cell
+from resfold_nb.studies.proteins import batch_for
+from resfold_nb.studies.store import Result
 
 Finish = Callable[[Cell, Run, str], Result]
 """(cell, its run, device) -> what is kept of it."""
@@ -38,9 +38,8 @@ class InGroups:
     most : cells to a group; by default as many as half the free memory of the GPU holds.
     """
 
-    def __init__(self, cells: Sequence[Cell], alone: Callable[[Cell, str, int | None], Result],
-                 finish: Finish, keep: Callable[[Cell, Result], object],
-                 most: int | None = None) -> None:
+    def __init__(self, cells: Sequence[Cell], alone: Callable[[Cell, str, int | None], Result], finish: Finish,
+                 keep: Callable[[Cell, Result], object], most: int | None = None) -> None:
         self.alone, self.finish, self.keep, self.most = alone, finish, keep, most
         self.waiting = list(cells)
         self.ready: dict[str, Result] = {}

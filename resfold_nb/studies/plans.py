@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from resfold_nb.model import AtomSize
 from resfold_nb.studies.proteins import FIRST_TEN, HUNDRED, TEN_CHAINS
@@ -24,11 +25,6 @@ SETTING_NAMES = {"well fed": "one protein", "rotated": "random rotations"}
 Variant = Callable[[Recipe], Recipe]
 
 
-def variant_of(form: str) -> str:
-    """What figures call a form that is not changed otherwise."""
-    return FORM_NAMES.get(form, form)
-
-
 @dataclass(frozen=True)
 class Cell:
     """One run of a study."""
@@ -45,7 +41,7 @@ class Cell:
 
     def __post_init__(self) -> None:
         """Fill in the names that the plan leaves out."""
-        object.__setattr__(self, "variant", self.variant or variant_of(self.recipe.form))
+        object.__setattr__(self, "variant", self.variant or FORM_NAMES[self.recipe.form])
         object.__setattr__(self, "setting", self.setting or SETTING_NAMES.get(self.recipe.name, self.recipe.name))
 
     @property
@@ -68,10 +64,9 @@ def rolled(calls: int, *, share: float = 0.25, equal_calls: bool = False, form: 
     rollout = Rollout(calls, random, share, through)
 
     def variant(recipe: Recipe) -> Recipe:
-        longer = recipe.but(form=form, rollout=rollout, **changes)
-        if not equal_calls:
-            return longer
-        return longer.but(steps=round(recipe.steps * recipe.network_calls / longer.network_calls))
+        rolled = recipe.but(form=form, rollout=rollout, **changes)
+        fewer = round(recipe.steps * recipe.network_calls / rolled.network_calls)
+        return rolled.but(steps=fewer) if equal_calls else rolled
 
     return variant
 
@@ -121,8 +116,7 @@ VARIANTS: dict[str, Variant] = {
     "A, cosine curriculum": changed(form="x0", curriculum=Curriculum("cosine", 0.5)),
     "scaled residual, linear curriculum": changed(form="residual", curriculum=RISING),
     "path 2: B + E": changed(form="eps", loss_space="F", **CLEAN),
-    "path 3: B + E + D + curriculum": rolled(5, form="eps", loss_space="F", curriculum=RISING,
-                                             **CLEAN),
+    "path 3: B + E + D + curriculum": rolled(5, form="eps", loss_space="F", curriculum=RISING, **CLEAN),
 }
 """Variants of a recipe by the name that notebooks and studies call them."""
 
@@ -133,31 +127,27 @@ SETTINGS = {ONE: ("well_fed", FROZEN_ON), HUNGRY: ("starved", FROZEN_ON), TURNED
 
 Plan = Sequence[tuple[Sequence[str], Sequence[str]]]
 
-BASE = (("scaled residual", "A"), (ONE, TURNED, TEN))
+THREE = (ONE, TURNED, TEN)
+BASE, BLINDED = (("scaled residual", "A"), THREE), (("A, blind to x_t and t",), THREE)
 PLANS: dict[str, Plan] = {
-    "epsilon": (BASE, (("B", "B, the report's loss"), (ONE, TURNED, TEN, HUNGRY))),
-    "velocity": (BASE, (("B", "C"), (ONE, TURNED, TEN)), (("C",), (HUNGRY,)),
-                 (("A, blind to x_t and t",), (ONE, TURNED, TEN))),
-    "rollout": (BASE, (("A + D",), (ONE, TURNED, TEN)), (("A + D, equal calls",), (ONE, TURNED)),
+    "epsilon": (BASE, (("B", "B, the report's loss"), (*THREE, HUNGRY))),
+    "velocity": (BASE, (("B", "C"), THREE), (("C",), (HUNGRY,)), BLINDED),
+    "rollout": (BASE, (("A + D",), THREE), (("A + D, equal calls",), (ONE, TURNED)),
                 (("A + D, stopped gradient",), (ONE, TURNED)),
                 (("A + D, random K", "A + D alone", "scaled residual + D"), (ONE,)),
-                (("A, superposed loss", "A + D, superposed loss"), (TURNED,)),
-                (("A, blind to x_t and t",), (ONE, TURNED, TEN))),
-    "trunk": (BASE, (("A + E", "scaled residual + E"), (ONE, TURNED, TEN, HUNGRY)),
-              (("A + E, one more denoiser block",), (TURNED,)),
-              (("A, blind to x_t and t",), (ONE, TURNED, TEN))),
-    "atoms": (BASE, (("A, 4 atoms", "A, 4 atoms, attention + skips"), (ONE, TURNED, TEN)),
+                (("A, superposed loss", "A + D, superposed loss"), (TURNED,)), BLINDED),
+    "trunk": (BASE, (("A + E", "scaled residual + E"), (*THREE, HUNGRY)),
+              (("A + E, one more denoiser block",), (TURNED,)), BLINDED),
+    "atoms": (BASE, (("A, 4 atoms", "A, 4 atoms, attention + skips"), THREE),
               (("A, 1.75 times the steps", "A, 4 atoms, no attention", "A, 4 atoms, attention",
                 "A, 4 atoms, windows + skips", "scaled residual, 4 atoms",
-                "scaled residual, 4 atoms, attention + skips"), (ONE,)),
-              (("A, blind to x_t and t",), (ONE, TURNED, TEN))),
-    "time": (BASE, (("A, no t", "A, linear curriculum"), (ONE, TURNED, TEN)),
+                "scaled residual, 4 atoms, attention + skips"), (ONE,)), BLINDED),
+    "time": (BASE, (("A, no t", "A, linear curriculum"), THREE),
              (("A, sinusoidal t", "A, log-SNR", "A, cosine curriculum"), (ONE, TURNED)),
              (("scaled residual, no t", "scaled residual, linear curriculum"), (ONE,)),
-             (("path 2: B + E", "path 3: B + E + D + curriculum"), (ONE, TURNED)),
-             (("A, blind to x_t and t",), (ONE, TURNED, TEN))),
-    "schedule": ((("scaled residual", "A", "scaled residual, cosine schedule", "A, cosine schedule"),
-                  (ONE, TURNED)),),
+             (("path 2: B + E", "path 3: B + E + D + curriculum"), (ONE, TURNED)), BLINDED),
+    "schedule": ((("scaled residual", "A"), (ONE, TURNED)),
+                 (("scaled residual, cosine schedule", "A, cosine schedule"), (ONE, TURNED))),
 }
 """Study -> which variants are run in which settings, three seeds each."""
 
@@ -178,8 +168,7 @@ def contrast(profile: str = "laptop") -> list[Cell]:
     first, others = CONTRAST_PROTEINS[:1], CONTRAST_PROTEINS[1:]
     plan = [("starved", first, 5), ("well_fed", first, 3), ("as_published", first, 3), ("starved", others, 5)]
     return [
-        Cell(named_recipe(name, profile, form=form), protein, seed, profile,
-             **CLAMPED if profile == "gpu" else {})
+        Cell(named_recipe(name, profile, form=form), protein, seed, profile, **CLAMPED if profile == "gpu" else {})
         for name, proteins, seeds in plan
         for protein, seed, form in itertools.product(proteins, range(seeds), FORMS_COMPARED)
     ]
@@ -194,10 +183,6 @@ def planned(study: str, profile: str = "laptop") -> list[Cell]:
         for names, settings in PLANS[study]
         for setting, name in itertools.product(settings, names)
     ]
-
-
-def _plan_of(study: str) -> Callable[[str], list[Cell]]:
-    return lambda profile: planned(study, profile)
 
 
 CORE_PROTEINS = CONTRAST_PROTEINS[:2]
@@ -239,9 +224,14 @@ def factor_applies(factor: str, recipe: Recipe) -> bool:
 def regime(budget: str, depth: str, form: str, profile: str = "laptop") -> Recipe:
     """A recipe of the regime map: *starved* with another budget and depth."""
     (steps, levels), (trunk, blocks) = BUDGETS[budget], DEPTHS[depth]
-    steps = steps if profile != "ci" else steps // 10
-    return named_recipe("starved", profile, form=form, steps=steps, noise_levels=levels,
-                        trunk_layers=trunk, denoiser_blocks=blocks)
+    return named_recipe("starved", profile, form=form, steps=steps // 10 if profile == "ci" else steps,
+                        noise_levels=levels, trunk_layers=trunk, denoiser_blocks=blocks)
+
+
+def _regimes(forms: Sequence[str], proteins: Sequence[str], seeds: int, profile: str) -> list[Cell]:
+    return [Cell(regime(steps, depth, form, profile), protein, seed, profile, setting=f"{steps}, {depth}", **CLAMPED)
+            for seed in range(seeds)
+            for steps, depth, form, protein in itertools.product(BUDGETS, DEPTHS, forms, proteins)]
 
 
 def core(profile: str = "laptop") -> list[Cell]:
@@ -250,12 +240,6 @@ def core(profile: str = "laptop") -> list[Cell]:
         Cell(named_recipe(name, profile, form=form), protein, seed, profile, **CLAMPED)
         for seed in range(CORE_SEEDS)
         for protein, name, form in itertools.product(CORE_PROTEINS, CORE_RECIPES, CORE_FORMS)
-    ]
-    regimes = [
-        Cell(regime(budget, depth, form, profile), CORE_PROTEINS[0], seed, profile, **CLAMPED,
-             setting=f"{budget}, {depth}")
-        for seed in range(MAP_SEEDS)
-        for budget, depth, form in itertools.product(BUDGETS, DEPTHS, FORMS_COMPARED)
     ]
     factors = [
         Cell(FACTORS[factor](base), CORE_PROTEINS[0], seed, profile, marks=0, measured="none", change=factor)
@@ -266,7 +250,8 @@ def core(profile: str = "laptop") -> list[Cell]:
     ]
     early = 3 * len(forms) // CORE_SEEDS
     # the last seeds come last, so that an unfinished study still has every recipe
-    return _unique([*forms[:early], *regimes, *factors, *forms[early:]])
+    return _unique([*forms[:early], *_regimes(FORMS_COMPARED, CORE_PROTEINS[:1], MAP_SEEDS, profile), *factors,
+                    *forms[early:]])
 
 
 def crossed(first: str, second: str, base: Recipe) -> Recipe | None:
@@ -274,13 +259,12 @@ def crossed(first: str, second: str, base: Recipe) -> Recipe | None:
 
     The loss in F space comes last, because superposition and pair distances do not exist there.
     """
-    order = sorted((first, second), key=lambda name: name == "F-space loss")
-    changed = base
-    for factor in order:
-        if not factor_applies(factor, changed):
+    crossed = base
+    for factor in sorted((first, second), key=lambda name: name == "F-space loss"):
+        if not factor_applies(factor, crossed):
             return None
-        changed = FACTORS[factor](changed)
-    return changed
+        crossed = FACTORS[factor](crossed)
+    return crossed
 
 
 def full(profile: str = "laptop") -> list[Cell]:
@@ -288,20 +272,14 @@ def full(profile: str = "laptop") -> list[Cell]:
 
     Some 1,700 runs, for a GPU or some nights; it resumes. Profile gpu is the full size.
     """
-    regimes = [
-        Cell(regime(budget, depth, form, profile), protein, seed, profile, **CLAMPED)
-        for seed in range(CORE_SEEDS)
-        for budget, depth, form, protein in itertools.product(
-            BUDGETS, DEPTHS, CORE_FORMS, CORE_PROTEINS)
-    ]
     pairs = [
-        Cell(recipe, CORE_PROTEINS[0], seed, profile, marks=0, measured="none")
+        Cell(recipe, CORE_PROTEINS[0], seed, profile, marks=0, measured="none", change=f"{first} + {second}")
         for seed in range(MAP_SEEDS)
         for name, form in itertools.product(CORE_RECIPES, ("residual", "x0"))
         for first, second in itertools.combinations(FACTORS, 2)
         if (recipe := crossed(first, second, named_recipe(name, profile, form=form))) is not None
     ]
-    return _unique([*core(profile), *regimes, *pairs])
+    return _unique([*core(profile), *_regimes(CORE_FORMS, CORE_PROTEINS, CORE_SEEDS, profile), *pairs])
 
 
 def _unique(cells: Sequence[Cell]) -> list[Cell]:
@@ -331,5 +309,6 @@ def hundred(profile: str = "laptop") -> list[Cell]:
 
 
 STUDIES: dict[str, Callable[[str], list[Cell]]] = {
-    "contrast": contrast, "core": core, "full": full, "hundred": hundred, **{name: _plan_of(name) for name in PLANS}
+    "contrast": contrast, "core": core, "full": full, "hundred": hundred,
+    **{name: partial(planned, name) for name in PLANS}
 }

@@ -2,9 +2,8 @@
 
     python -m resfold_nb study core --out data/recorded
 
-Each finished run is kept at once, whole or not at all, under its recipe's hash; a second start
-trains nothing twice. A killed worker costs the run that was in it, which is tried once more.
-Needs torch and numpy alone.
+Each finished run is kept at once, whole or not at all, under its recipe's hash; a second start trains nothing twice.
+A killed worker costs the run that was in it, which is tried once more. Needs torch and numpy alone.
 """
 
 from __future__ import annotations
@@ -23,27 +22,21 @@ from pathlib import Path
 
 import torch
 
+from resfold_nb import PROFILES
+from resfold_nb.data import Batch
+from resfold_nb.engine import best_device
 from resfold_nb.measure.cost import Cost, training_cost
-from resfold_nb.studies.groups import InGroups, looks
-from resfold_nb.studies.workers import Lane, cluster_lane, in_process_lane, local_lanes
 from resfold_nb.measure.errors import sample
-from resfold_nb.studies.plans import STUDIES, Cell
+from resfold_nb.measure.run import Run, train_and_measure
 from resfold_nb.studies.estimate import Price, price
+from resfold_nb.studies.groups import InGroups, looks
+from resfold_nb.studies.plans import STUDIES, Cell
+from resfold_nb.studies.proteins import batch_for, held_out_batch
 from resfold_nb.studies.quantities import quantities
 from resfold_nb.studies.recorded import table_name
-from resfold_nb.measure.run import Run, train_and_measure
-from resfold_nb.studies.proteins import batch_for, held_out_batch
 from resfold_nb.studies.store import Result, Store
-from resfold_nb.studies.tables import (
-    about,
-    error_rows,
-    rows_in,
-    write_failures,
-    write_tables,
-)
-from resfold_nb.data import Batch
-from resfold_nb import PROFILES
-from resfold_nb.engine import best_device
+from resfold_nb.studies.tables import about, error_rows, rows_in, write_failures, write_tables
+from resfold_nb.studies.workers import Lane, cluster_lane, in_process_lane, local_lanes
 from resfold_nb.training import Recipe
 
 TRIES = 2  # of a run whose worker was killed
@@ -55,23 +48,14 @@ Work = Callable[[Cell, str, int | None], Result]
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a run just now.
+    """What became of a run just now."""
 
-    Attributes
-    ----------
-    cell : which run.
-    error : None when it is done; else why it failed, or why it is tried again.
-    again : whether it is tried again.
-    done, total : runs settled in this start, and runs there were to do.
-    left : seconds that the rest will take, from the time and the planned cost so far.
-    """
-
-    cell: Cell
-    error: str | None
-    again: bool
-    done: int
+    cell: Cell  # which run
+    error: str | None  # None when it is done; else why it failed, or why it is tried again
+    again: bool  # whether it is tried again
+    done: int  # done, total: runs settled in this start, and runs there were to do
     total: int
-    left: float
+    left: float  # seconds that the rest will take, from the time and the planned cost so far
 
     def __str__(self) -> str:
         """As the command prints it."""
@@ -82,9 +66,8 @@ class Outcome:
 
 
 def conduct(cells: Iterable[Cell], store: Store, lanes: Sequence[Lane], *, device: str = "cpu",
-            threads: int | None = 1, minutes: float | None = None,
-            weights: dict[str, float] | None = None, work: Work | None = None
-            ) -> Iterator[Outcome]:
+            threads: int | None = 1, minutes: float | None = None, weights: dict[str, float] | None = None,
+            work: Work | None = None) -> Iterator[Outcome]:
     """Run what the store lacks, and yield each run's outcome as it comes.
 
     Parameters
@@ -95,8 +78,8 @@ def conduct(cells: Iterable[Cell], store: Store, lanes: Sequence[Lane], *, devic
     weights : planned seconds by `cell.key`, for the time left.
     work : what a worker does with a cell; `run_cell` by default.
 
-    An interrupt, or closing the iterator, ends the workers at once; finished runs are kept. An
-    OSError while a result is written (a full disk) does the same and is raised.
+    An interrupt, or closing the iterator, ends the workers at once; finished runs are kept. An OSError while a result
+    is written (a full disk) does the same and is raised.
     """
     todo = [c for c in cells if store.read(c) is None and store.failure(c) is None]
     clock = _Clock(todo, weights or {})
@@ -130,8 +113,7 @@ def conduct(cells: Iterable[Cell], store: Store, lanes: Sequence[Lane], *, devic
             lane.close(at_once=bool(running))
 
 
-def _fill(lanes: Sequence[Lane], queue: deque[Cell],
-          running: dict[Future[Result], tuple[Cell, Lane, object]],
+def _fill(lanes: Sequence[Lane], queue: deque[Cell], running: dict[Future[Result], tuple[Cell, Lane, object]],
           start: Callable[[Lane, Cell], Future[Result]]) -> None:
     """Give every free place of every lane a run."""
     taken = Counter(id(lane) for _, lane, _ in running.values())
@@ -206,8 +188,7 @@ def sampled_structures(finished: Run, batch: Batch) -> dict[str, list[int]]:
     trained = batch.select(range(min(SHOWN, len(batch))))
     found = {}
     for chains in (trained, held_out_batch(batch)):
-        points = sample(finished.predictor, chains, copies=1,
-                        x0_clamp=finished.recipe.x0_clamp).final.cpu()
+        points = sample(finished.predictor, chains, copies=1, x0_clamp=finished.recipe.x0_clamp).final.cpu()
         for name, x, mask in zip(chains.ids, chains.angstrom(points), chains.mask, strict=True):
             found[name] = (100 * x[mask]).round().int().flatten().tolist()
     return found
@@ -241,8 +222,7 @@ def _lanes(options: argparse.Namespace) -> tuple[list[Lane], str]:
     return local_lanes(options.jobs or os.cpu_count() or 1), str(device)
 
 
-def _go(options: argparse.Namespace, cells: Sequence[Cell], store: Store, lanes: Sequence[Lane],
-        device: str) -> None:
+def _go(options: argparse.Namespace, cells: Sequence[Cell], store: Store, lanes: Sequence[Lane], device: str) -> None:
     """Say what is planned, then do it; an interrupt ends it early."""
     todo = [c for c in cells if store.read(c) is None and store.failure(c) is None]
     at_once = sum(lane.capacity for lane in lanes)

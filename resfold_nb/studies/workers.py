@@ -1,7 +1,7 @@
 """Where runs are worked on: lanes, each an executor of `concurrent.futures` that can be replaced.
 
-A lane of this machine is one process, so that a crash breaks that lane alone and is blamed on the
-run that was in it. A cluster is one lane that takes as many runs as it has threads.
+A lane of this machine is one process, so that a crash breaks that lane alone and is blamed on the run that was in it.
+A cluster is one lane that takes as many runs as it has threads.
 """
 
 from __future__ import annotations
@@ -91,8 +91,7 @@ class InProcess(Executor):
 def local_lanes(jobs: int) -> list[Lane]:
     """One process each, with one thread: faster than threads that share the cores."""
     # A forked child would inherit torch's threads and any CUDA context, and both break there.
-    return [Lane(lambda: ProcessPoolExecutor(1, get_context("spawn"), _begin), local=True)
-            for _ in range(jobs)]
+    return [Lane(lambda: ProcessPoolExecutor(1, get_context("spawn"), _begin), local=True) for _ in range(jobs)]
 
 
 def in_process_lane() -> Lane:

@@ -10,8 +10,7 @@ from collections.abc import Iterable, Sequence
 from importlib.metadata import version
 from pathlib import Path
 
-from resfold_nb.workbook import bands as bands_
-from resfold_nb.workbook import processes, results, runner
+from resfold_nb.workbook import bands as bands_, processes, results, runner
 from resfold_nb.workbook.bands import FEWEST_SEEDS, Band, Bands
 from resfold_nb.workbook.execution import Job
 from resfold_nb.workbook.paths import BUILD, ROOT
@@ -37,8 +36,7 @@ def main(options: argparse.Namespace) -> int:
     _execute_unfinished(jobs, at_once)
     measured, failures = gather(jobs, old)
     keep = {name: old[name] for name in old if _still_there(name)}
-    note = {"torch": version("torch"), "numpy": version("numpy"),
-            "threads": processes.threads_each(at_once)}
+    note = {"torch": version("torch"), "numpy": version("numpy"), "threads": processes.threads_each(at_once)}
     file = bands_.save(options.profile, keep | measured, note)
     print("\n".join([f"wrote {file}", *_remarks(measured), *failures]))
     return 1 if failures else 0
@@ -131,10 +129,7 @@ def _still_there(name: str) -> bool:
 
 def _package_stamp(threads: int) -> str:
     package = ROOT / "resfold_nb"
-    files = [
-        path for path in sorted(package.rglob("*.py"))
-        if path.relative_to(package).parts[0] not in _NOT_STAMPED
-    ]
+    files = [path for path in sorted(package.rglob("*.py")) if path.relative_to(package).parts[0] not in _NOT_STAMPED]
     files += sorted((ROOT / "data").glob("*.*"))
     return _stamp(files, f"{version('torch')} {version('numpy')} {threads}")
 

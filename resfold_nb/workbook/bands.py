@@ -1,7 +1,7 @@
 """Bands: what a recorded number may be, measured over seeds.
 
-A band is median ± max(4 MAD, floor), from at least five seeds, MAD being the median distance from
-the median. Only seeds, values, floor and reasons are stored; its limits follow from them.
+A band is median ± max(4 MAD, floor), from at least five seeds, MAD being the median distance from the median. Only
+seeds, values, floor and reasons are stored; its limits follow from them.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from resfold_nb.workbook.paths import BANDS
 from resfold_nb.workbook.metrics import quantity
+from resfold_nb.workbook.paths import BANDS
 from resfold_nb.workbook.results import Metric, Result
 
 MADS = 4
@@ -32,8 +32,8 @@ DEFAULT_FLOOR_REASON = "default: 1e-5 of the value, for rounding that differs be
 class Band:
     """The measured values of one metric, a seed each, and the least half-width of its band.
 
-    `floor` is in the metric's unit and `floor_reason` says where it comes from. `reason` says why
-    a band wider than half its value is right; it is empty for a narrower one.
+    `floor` is in the metric's unit and `floor_reason` says where it comes from. `reason` says why a band wider than
+    half its value is right; it is empty for a narrower one.
     """
 
     unit: str
@@ -152,19 +152,15 @@ def path(profile: str, folder: Path = BANDS) -> Path:
 def load(profile: str, folder: Path = BANDS) -> Bands | None:
     """The profile's bands, or None where none are recorded.
 
-    Raises
-    ------
-    ValueError : the file is not one of bands.
+    Raises ValueError: the file is not one of bands.
     """
     file = path(profile, folder)
     if not file.exists():
         return None
     try:
         notebooks = json.loads(file.read_text(encoding="utf-8"))["notebooks"]
-        return {
-            notebook: {name: _from_json(entry) for name, entry in entries.items()}
-            for notebook, entries in notebooks.items()
-        }
+        return {notebook: {name: _from_json(entry) for name, entry in entries.items()}
+                for notebook, entries in notebooks.items()}
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ValueError(
             f"{file} does not hold bands ({type(error).__name__}: {error}); "
@@ -174,10 +170,8 @@ def load(profile: str, folder: Path = BANDS) -> Bands | None:
 
 def save(profile: str, bands: Bands, measured: dict[str, Any], folder: Path = BANDS) -> Path:
     """Write the bands, with a note of what they were measured under."""
-    notebooks = {
-        notebook: {name: asdict(band) for name, band in sorted(entries.items())}
-        for notebook, entries in sorted(bands.items())
-    }
+    notebooks = {notebook: {name: asdict(band) for name, band in sorted(entries.items())}
+                 for notebook, entries in sorted(bands.items())}
     content = {"profile": profile, "measured": measured, "notebooks": notebooks}
     text = json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False)
     # Seeds and values on one line each, so that a change of one metric is a change of few lines.

@@ -39,11 +39,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m resfold_nb",
-        description="Set up, open, test and run the ResFold workbook.",
-        allow_abbrev=False,
-    )
+    parser = argparse.ArgumentParser(prog="python -m resfold_nb",
+                                     description="Set up, open, test and run the ResFold workbook.",
+                                     allow_abbrev=False)
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     _add_plain(commands)
     _add_run(commands)
@@ -54,11 +52,8 @@ def _parser() -> argparse.ArgumentParser:
 _Commands = argparse._SubParsersAction  # argparse gives the type no public name
 
 
-def _add(commands: _Commands, name: str, run: Callable[..., int] | None, help: str,
-         ) -> argparse.ArgumentParser:
-    parser = commands.add_parser(
-        name, help=help, description=help, allow_abbrev=False, add_help=name != "study"
-    )
+def _add(commands: _Commands, name: str, run: Callable[..., int] | None, help: str) -> argparse.ArgumentParser:
+    parser = commands.add_parser(name, help=help, description=help, allow_abbrev=False, add_help=name != "study")
     parser.set_defaults(run=run)
     return parser
 
@@ -74,11 +69,8 @@ def _add_plain(commands: _Commands) -> None:
     site.add_argument("--profile", default="laptop", choices=PROFILES, help="default: laptop")
     _add(commands, "ledger", _ledger, "Write the summary of the verdicts into README.md.")
     notebooks = _add(commands, "notebooks", _notebooks, "Keep notebooks and their sources in step.")
-    notebooks.add_argument(
-        "action",
-        choices=("build", "check", "pull"),
-        help="build: sources to notebooks; check: fail if they differ; pull: notebooks to sources",
-    )
+    notebooks.add_argument("action", choices=("build", "check", "pull"),
+                           help="build: sources to notebooks; check: fail if they differ; pull: notebooks to sources")
 
 
 def _add_run(commands: _Commands) -> None:
@@ -133,8 +125,7 @@ def _ledger(options: argparse.Namespace, rest: list[str]) -> int:
 
 
 def _bench(options: argparse.Namespace, rest: list[str]) -> int:
-    return _call("benchmarks", *rest, PYTHONPATH=os.pathsep.join(
-        (str(ROOT / "tests"), environment.python_path())))
+    return _call("benchmarks", *rest, PYTHONPATH=os.pathsep.join((str(ROOT / "tests"), environment.python_path())))
 
 
 def _study(options: argparse.Namespace, rest: list[str]) -> int:

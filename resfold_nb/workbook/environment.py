@@ -19,9 +19,7 @@ EXTRAS = "test,cluster"
 _STAMP = "resfold-setup"
 
 # What the installation depends on; a change of any of these makes it stale.
-_INPUTS = (
-    "pyproject.toml", "constraints.txt", "package.json", "package-lock.json", "hatch_build.py"
-)
+_INPUTS = ("pyproject.toml", "constraints.txt", "package.json", "package-lock.json", "hatch_build.py")
 # Written last by hatch_build.py; without it there are no 3D views.
 _BUNDLE = ROOT / "resfold_nb" / "show" / "static" / "versions.sha256"
 
@@ -66,9 +64,7 @@ def python_path() -> str:
 def build(force: bool = False) -> None:
     """Build .venv, or do nothing when it is up to date. An interrupted build is resumed.
 
-    Raises
-    ------
-    SetupError : ensurepip is missing, or venv or pip failed.
+    Raises SetupError: ensurepip is missing, or venv or pip failed.
     """
     if is_current() and not force:
         print(f"{VENV} is up to date.")
@@ -89,9 +85,7 @@ def build(force: bool = False) -> None:
 def run_inside(arguments: Sequence[str]) -> int:
     """Bring .venv up to date, then run the same command line with its Python.
 
-    Returns
-    -------
-    The command's exit status; on POSIX the process is replaced and this does not return.
+    Returns the command's exit status; on POSIX the process is replaced and this does not return.
     """
     if not is_current():
         build()

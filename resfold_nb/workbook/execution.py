@@ -1,8 +1,7 @@
 """Executing one notebook through papermill, in a process of its own.
 
-`python -m resfold_nb.workbook.execution` reads a job from standard input. What happened is kept in
-the executed notebook's metadata, under "resfold", which is written last: a notebook that has it
-ran to its end or to its error.
+`python -m resfold_nb.workbook.execution` reads a job from standard input. What happened is kept in the executed
+notebook's metadata, under "resfold", which is written last: a notebook that has it ran to its end or to its error.
 """
 
 from __future__ import annotations
@@ -23,8 +22,8 @@ START_TIMEOUT = 120  # seconds for a kernel to start on a busy machine
 class Job:
     """One notebook to execute: from where to where, with which parameters.
 
-    `timeout` is in seconds a cell; `html` is the page to write beside the notebook, if any;
-    `stamp` names the state of the sources, for a later run to tell whether it may be reused.
+    `timeout` is in seconds a cell; `html` is the page to write beside the notebook, if any; `stamp` names the state
+    of the sources, for a later run to tell whether it may be reused.
     """
 
     source: str
@@ -78,16 +77,9 @@ def _papermill(job: Job) -> dict[str, Any] | None:
 
     _wake_after_sending()
     try:
-        papermill.execute_notebook(
-            job.source,
-            job.target,
-            parameters=job.parameters,
-            cwd=str(Path(job.source).parent),
-            kernel_name="python3",
-            progress_bar=False,
-            execution_timeout=job.timeout,
-            start_timeout=START_TIMEOUT,
-        )
+        papermill.execute_notebook(job.source, job.target, parameters=job.parameters,
+                                   cwd=str(Path(job.source).parent), kernel_name="python3", progress_bar=False,
+                                   execution_timeout=job.timeout, start_timeout=START_TIMEOUT)
     except PapermillExecutionError as error:
         return {"at": "failed", "name": error.ename, "text": error.evalue}
     except Exception as error:  # a dead kernel, a timeout, an unwritable folder: all are reported
@@ -117,9 +109,9 @@ def _keep(job: Job, outcome: dict[str, Any]) -> None:
 def _wake_after_sending() -> None:
     """Make nbclient's socket look for replies after each message that it sends.
 
-    When nbclient answers an Output widget, the wake-up for the kernel's next reply can be lost,
-    and the cell then hangs until its timeout (nbclient #311, #312). pyzmq schedules the look by
-    `_schedule_remaining_events`, which sending alone does not call.
+    When nbclient answers an Output widget, the wake-up for the kernel's next reply can be lost, and the cell then
+    hangs until its timeout (nbclient #311, #312). pyzmq schedules the look by `_schedule_remaining_events`, which
+    sending alone does not call.
     """
     from jupyter_client.channels import AsyncZMQSocketChannel as Channel
 

@@ -8,13 +8,7 @@ from typing import Any, SupportsFloat
 
 MIME = "application/vnd.resfold.metric+json"
 
-_COMPARE = {
-    "<": operator.lt,
-    "<=": operator.le,
-    "==": operator.eq,
-    ">=": operator.ge,
-    ">": operator.gt,
-}
+_COMPARE = {"<": operator.lt, "<=": operator.le, "==": operator.eq, ">=": operator.ge, ">": operator.gt}
 
 
 def metric(name: str, value: SupportsFloat, unit: str = "") -> None:
@@ -26,9 +20,7 @@ def metric(name: str, value: SupportsFloat, unit: str = "") -> None:
     value : a finite number; a tensor or array of one element will do.
     unit : such as "Å" or "steps"; empty for a pure number.
 
-    Raises
-    ------
-    ValueError : no name, or a value that is not a finite number.
+    Raises ValueError: no name, or a value that is not a finite number.
     """
     number = _number(name, value)
     text = f"{name}: {quantity(number, unit)}"
@@ -38,8 +30,8 @@ def metric(name: str, value: SupportsFloat, unit: str = "") -> None:
 def goal(name: str, value: SupportsFloat, op: str, limit: SupportsFloat, unit: str = "") -> None:
     """Assert that `value op limit` holds, such as an error below 1 Å.
 
-    Goals are the workbook's promises. They are recorded apart from the metrics, have no band and
-    are never regenerated.
+    Goals are the workbook's promises. They are recorded apart from the metrics, have no band and are never
+    regenerated.
 
     Parameters
     ----------
@@ -57,11 +49,8 @@ def goal(name: str, value: SupportsFloat, op: str, limit: SupportsFloat, unit: s
     number, bound = _number(name, value), _number(f"limit of {name}", limit)
     held = bool(_COMPARE[op](number, bound))
     claim = f"{name}: {quantity(number, unit)} {op} {quantity(bound, unit)}"
-    _show(
-        {"kind": "goal", "name": name, "value": number, "unit": unit}
-        | {"op": op, "limit": bound, "held": held},
-        f"goal {'held' if held else 'MISSED'} · {claim}",
-    )
+    _show({"kind": "goal", "name": name, "value": number, "unit": unit} | {"op": op, "limit": bound, "held": held},
+          f"goal {'held' if held else 'MISSED'} · {claim}")
     if not held:
         raise AssertionError(f"goal missed · {claim} does not hold")
 

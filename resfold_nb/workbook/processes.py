@@ -99,11 +99,9 @@ class _Crew:
             if self._stopping:
                 return None
             # A session of its own keeps ctrl-C from it: it is ended once, by `stop`.
-            process = subprocess.Popen(
-                command, stdin=subprocess.PIPE, stdout=log, stderr=log,
-                env=self._variables, start_new_session=True,
-                creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),
-            )
+            process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=log, stderr=log, env=self._variables,
+                                       start_new_session=True,
+                                       creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0))
             self._processes.add(process)
         process.stdin.write(to_json(job).encode())
         process.stdin.close()

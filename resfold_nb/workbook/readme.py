@@ -5,10 +5,10 @@ from __future__ import annotations
 import statistics
 from collections.abc import Iterator
 
-from resfold_nb.verdict import ledger
 from resfold_nb.studies import median_range, recorded_benchmark, recorded_budget, recorded_ends
 from resfold_nb.training import named_recipe
 from resfold_nb.training.recipes import FROZEN_ON
+from resfold_nb.verdict import ledger
 from resfold_nb.workbook.paths import ROOT
 
 README = ROOT / "README.md"

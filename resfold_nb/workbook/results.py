@@ -53,9 +53,7 @@ class Result:
 def read(path: Path) -> Result:
     """The result kept in an executed notebook.
 
-    Raises
-    ------
-    ValueError : the notebook was not executed to its end or its error.
+    Raises ValueError: the notebook was not executed to its end or its error.
     """
     notebook = nbformat.read(path, 4)
     outcome = notebook.metadata.get(KEY)

@@ -9,8 +9,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from resfold_nb.workbook import bands as bands_
-from resfold_nb.workbook import processes, summary
+from resfold_nb.workbook import bands as bands_, processes, summary
 from resfold_nb.workbook.execution import Job, check_parameters
 from resfold_nb.workbook.paths import NOTEBOOKS
 from resfold_nb.workbook.results import Result
@@ -51,9 +50,7 @@ def _write_texts(folder: Path, notebooks: Path = NOTEBOOKS) -> None:
 def select(only: str = "", notebooks: Path = NOTEBOOKS) -> list[Path]:
     """The notebooks to run: all, or those that the comma-separated numbers or names begin.
 
-    Raises
-    ------
-    ValueError : there are no notebooks, or one that is asked for is unknown.
+    Raises ValueError: there are no notebooks, or one that is asked for is unknown.
     """
     present = sorted(notebooks.glob("*.ipynb"))
     if not present:
@@ -66,28 +63,19 @@ def select(only: str = "", notebooks: Path = NOTEBOOKS) -> list[Path]:
     return [p for p in present if not wanted or any(p.stem.startswith(w) for w in wanted)]
 
 
-def job_for(
-    notebook: Path, folder: Path, profile: str, seed: int, timeout: int | None = None,
-    *, html: bool = False, stamp: str = "",
-) -> Job:
+def job_for(notebook: Path, folder: Path, profile: str, seed: int, timeout: int | None = None, *, html: bool = False,
+            stamp: str = "") -> Job:
     """The job that executes a notebook into the folder under a profile and seed."""
     page = str(folder / f"{notebook.stem}.html") if html else None
-    return Job(
-        source=str(notebook),
-        target=str(folder / notebook.name),
-        parameters={"profile": profile, "seed": seed},
-        timeout=timeout or CELL_TIMEOUT[profile],
-        html=page,
-        stamp=stamp,
-    )
+    return Job(source=str(notebook), target=str(folder / notebook.name),
+               parameters={"profile": profile, "seed": seed}, timeout=timeout or CELL_TIMEOUT[profile], html=page,
+               stamp=stamp)
 
 
 def check_at_once(jobs: int | None, profile: str) -> int:
     """How many notebooks run at once: one a core by default, one on a GPU.
 
-    Raises
-    ------
-    ValueError : fewer than one is asked for.
+    Raises ValueError: fewer than one is asked for.
     """
     if jobs is not None and jobs < 1:
         raise ValueError(f"--jobs must be at least 1, not {jobs}")

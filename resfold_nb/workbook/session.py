@@ -34,8 +34,8 @@ class Session:
 def start(profile: str = "laptop", seed: int = 0, notebook: str | None = None) -> Session:
     """Seed the generators, choose the device, set up the figures and say so in one line.
 
-    The device is CUDA if there is one, else MPS, else the CPU. The environment variable
-    RESFOLD_DEVICE ("cpu", "cuda", "cuda:1", "mps") overrides the choice.
+    The device is CUDA if there is one, else MPS, else the CPU. The environment variable RESFOLD_DEVICE ("cpu",
+    "cuda", "cuda:1", "mps") overrides the choice.
 
     Parameters
     ----------
@@ -45,8 +45,8 @@ def start(profile: str = "laptop", seed: int = 0, notebook: str | None = None) -
 
     Raises
     ------
-    ValueError : an unknown profile, a seed that is not a whole number >= 0, or a device in
-        RESFOLD_DEVICE that this machine lacks.
+    ValueError : an unknown profile, a seed that is not a whole number >= 0, or a device in RESFOLD_DEVICE that this
+        machine lacks.
     """
     if profile not in PROFILES:
         raise ValueError(f"unknown profile {profile!r}: choose from {', '.join(PROFILES)}")
@@ -67,9 +67,7 @@ def start(profile: str = "laptop", seed: int = 0, notebook: str | None = None) -
 def choose_device(wanted: str | None = None) -> torch.device:
     """The wanted device, or the best of CUDA, MPS and CPU.
 
-    Raises
-    ------
-    ValueError : the wanted device is unknown or not on this machine.
+    Raises ValueError: the wanted device is unknown or not on this machine.
     """
     return _wanted_device(wanted) if wanted else best_device()
 

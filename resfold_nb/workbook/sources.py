@@ -1,7 +1,7 @@
 """Notebook sources: reviewed py:percent text, and the output-free notebooks built from it.
 
-`notebooks/src/NN_name.py` is what people review; `notebooks/NN_name.ipynb` is what they open. The
-notebook is a function of the text alone: same text, same bytes, cell ids included.
+`notebooks/src/NN_name.py` is what people review; `notebooks/NN_name.ipynb` is what they open. The notebook is a
+function of the text alone: same text, same bytes, cell ids included.
 """
 
 from __future__ import annotations
@@ -122,7 +122,5 @@ def _write(path: Path, text: str) -> None:
 
 
 def _difference(wanted: str, found: str, wanted_name: str, found_name: str) -> str:
-    lines = difflib.unified_diff(
-        wanted.splitlines(), found.splitlines(), wanted_name, found_name, lineterm="", n=1
-    )
+    lines = difflib.unified_diff(wanted.splitlines(), found.splitlines(), wanted_name, found_name, lineterm="", n=1)
     return "\n".join(f"    {line}" for line in list(lines)[:_HINT_LINES])
