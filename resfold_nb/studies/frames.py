@@ -60,7 +60,7 @@ def _read(folder: Path, study: str, profile: str, table: str) -> tuple[pd.DataFr
     path = folder / f"{table_name(study, profile)}{SUFFIXES[table]}"
     if not path.exists():
         return pd.DataFrame(columns=[*known.columns, "seed", *MEASURED[table]]), 0
-    rows = pd.read_csv(path, dtype={"t": str}, float_precision="round_trip")
+    rows = pd.read_csv(path, dtype={"t": str})
     if table == "errors":
         rows["t"] = rows["t"].map({"sampled": "sampled"} | {str(t): t for t in range(50)}).astype(object)
     rows = rows[[*KEY, *(c for c in rows.columns if c not in known.columns)]]
@@ -110,7 +110,7 @@ def benchmark(name: str) -> pd.DataFrame:
     import pandas as pd
 
     path = data_directory() / "recorded" / "benchmarks" / f"{name}.csv"
-    return pd.read_csv(path, float_precision="round_trip") if path.exists() else pd.DataFrame()
+    return pd.read_csv(path) if path.exists() else pd.DataFrame()
 
 
 def samples(study: str, recipe: Recipe, protein: str, profile: str = "laptop") -> dict[int, dict[str, np.ndarray]]:

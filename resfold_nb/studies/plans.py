@@ -146,8 +146,8 @@ PLANS: dict[str, Plan] = {
              (("A, sinusoidal t", "A, log-SNR", "A, cosine curriculum"), (ONE, TURNED)),
              (("scaled residual, no t", "scaled residual, linear curriculum"), (ONE,)),
              (("path 2: B + E", "path 3: B + E + D + curriculum"), (ONE, TURNED)), BLINDED),
-    "schedule": ((("scaled residual", "A"), (ONE, TURNED)),
-                 (("scaled residual, cosine schedule", "A, cosine schedule"), (ONE, TURNED))),
+    "schedule": ((("scaled residual", "A", "scaled residual, cosine schedule", "A, cosine schedule"),
+                  (ONE, TURNED)),),
 }
 """Study -> which variants are run in which settings, three seeds each."""
 
