@@ -75,8 +75,8 @@ def same_snr(t, atoms=4):
     return 50 * (1 - atoms * bar / (1 - bar + atoms * bar))
 
 
-show.say(f"The mean of four noises has {measured:.2f} of the amplitude of one. A centroid model sees as much as the "
-         "atom model does " + ", ".join(f"at t = {t} at {same_snr(t):.1f}" for t in (1, 5, 25, 40, 49)) + ".")
+show.say(f"The mean of four noises has {measured:.2f} of the amplitude of one. The t of a centroid model with the SNR "
+         "of the atom model's t: " + ", ".join(f"{same_snr(t):.1f} for {t}" for t in (1, 5, 25, 40, 49)) + ".")
 
 # %% [markdown]
 # The mean of four independent noises is half as large. So at *equal t* the atom model sees its
@@ -100,7 +100,7 @@ def centroid_floor(kind, t, draws=32):
 
 
 floors = pd.DataFrame({n: {t: centroid_floor(kind, t) for t in (1, 5, 25, 49)} for n, kind in (
-    ("one noisy centroid", "centroid"), ("four noisy atoms", "backbone"))}).rename_axis("t")
+    ("one noisy centroid", "centroid"), ("four noisy atoms", "backbone"))})
 show.table(floors.T.rename_axis("given, for each residue").rename(columns="t = {} (Å)".format),
            f"{FROZEN_ON} under random rotations: the lowest error of centroids that is possible")
 
