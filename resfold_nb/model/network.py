@@ -147,7 +147,7 @@ class ResFold(nn.Module):
                  denoiser_sees_points: bool = True, zero_init_output: bool = False,
                  time_embedding: str = "table", atoms: AtomSize | None = None) -> None:
         super().__init__()
-        self.trunk_sees_points = trunk_sees_points
+        self.size, self.trunk_sees_points = size, trunk_sees_points
         self.trunk = Trunk(size, trunk_sees_points, 1 if atoms is None else ATOMS)
         self.denoiser = Denoiser(size, linear().log_snr if log_snr is None else log_snr,
                                  denoiser_sees_points, zero_init_output, time_embedding, atoms)

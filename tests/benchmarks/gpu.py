@@ -25,8 +25,8 @@ from benchmarks.training import full, protein_of, small
 from resfold_nb.measure import count_flop, sample
 from resfold_nb.measure.errors import MEASURING_SEED, measuring_noise
 from resfold_nb.data import Batch
-from resfold_nb.model import as_written
-from resfold_nb.training import Member, Recipe, build, named_recipe, train, train_together
+from resfold_nb.engine import Member, as_written, train, train_together
+from resfold_nb.training import Recipe, build, named_recipe
 
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
 SMOKE = DEVICE == "cpu"  # without a GPU the script can still be tried, at a toy size

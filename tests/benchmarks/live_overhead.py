@@ -18,7 +18,8 @@ import gc, json, time
 from resfold_nb import show
 from resfold_nb.studies import batch_for
 from resfold_nb.show.live import live_training
-from resfold_nb.training import train, well_fed
+from resfold_nb.engine import train
+from resfold_nb.training import well_fed
 
 show.setup()
 

@@ -23,9 +23,9 @@ from resfold_nb.training import Recipe
 class PlainTrunk(nn.Module):
     """Embeddings, a projection and torch's own encoder."""
 
-    def __init__(self, size: NetworkSize) -> None:
+    def __init__(self, size: NetworkSize, sees_points: bool) -> None:
         super().__init__()
-        width, points = size.width, size.width // 2 if size.trunk_sees_points else 0
+        width, points = size.width, size.width // 2 if sees_points else 0
         self.width = width
         self.residue = nn.Embedding(RESIDUE_TYPES, width)
         self.chain = nn.Embedding(MAX_CHAINS, width // 4)
@@ -66,13 +66,13 @@ class PlainBlock(nn.Module):
 class PlainModel(nn.Module):
     """x0_pred from noisy points; the trunk runs on every copy."""
 
-    def __init__(self, size: NetworkSize, form: Parameterisation, schedule: Schedule) -> None:
+    def __init__(self, size: NetworkSize, sees_points: bool, form: Parameterisation, schedule: Schedule) -> None:
         super().__init__()
         self.form, self.schedule = form, schedule
         for name in ("a", "s"):
             self.register_buffer(name, getattr(schedule, name).float(), persistent=False)
-        self.trunk = PlainTrunk(size)
-        self.time = nn.Embedding(size.timesteps, size.width)
+        self.trunk = PlainTrunk(size, sees_points)
+        self.time = nn.Embedding(schedule.timesteps, size.width)
         self.points = nn.Linear(3, size.width)
         self.blocks = nn.ModuleList(
             PlainBlock(size.width, size.heads) for _ in range(size.denoiser_blocks))
@@ -91,7 +91,7 @@ class PlainModel(nn.Module):
 
 def plain_like(ours: Predictor) -> PlainModel:
     """The plain model with our weights, in our precision."""
-    plain = PlainModel(ours.network.size, ours.form, ours.schedule).to(ours.a)
+    plain = PlainModel(ours.network.size, ours.network.trunk_sees_points, ours.form, ours.schedule).to(ours.a)
     trunk, denoiser = ours.network.trunk, ours.network.denoiser
     for name in ("residue", "chain", "project", "points"):
         if getattr(trunk, name) is not None:

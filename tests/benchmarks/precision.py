@@ -16,7 +16,8 @@ from benchmarks.training import full, protein_of
 from resfold_nb.measure import error_by_timestep, sample, sample_errors
 from resfold_nb.data import Batch
 from resfold_nb.model import Predictor
-from resfold_nb.training import Recipe, train
+from resfold_nb.engine import train
+from resfold_nb.training import Recipe
 
 FORMS, LOOKS = ("residual", "x0"), (1, 25, 49)
 

@@ -13,7 +13,8 @@ from benchmarks.plain import plain_like, plain_training
 
 from resfold_nb.data import Batch, catalogue, load, make_batch
 from resfold_nb.model import NetworkSize
-from resfold_nb.training import Recipe, build, named_recipe, train
+from resfold_nb.engine import train
+from resfold_nb.training import Recipe, build, named_recipe
 
 
 def protein_of(length: int) -> Batch:
