@@ -52,8 +52,7 @@ DASH = dict(residual="solid", x0="solid", eps="dashdot", v="solid", skip_unscale
 # %%
 def curves(field):
     """A line a form of one field of its place, over t = 1 ... 49."""
-    return [show.form_line(name, p.t[1:], getattr(p, field)[1:], dash=DASH[name])
-            for name, p in PLACES.items()]
+    return [show.form_line(name, p.t[1:], getattr(p, field)[1:], dash=DASH[name]) for name, p in PLACES.items()]
 
 
 groups = {"noise to copy |q|": curves("copied"), "amplification |c_out|": curves("amplified"),
@@ -61,10 +60,10 @@ groups = {"noise to copy |q|": curves("copied"), "amplification |c_out|": curves
 fig = show.panels(groups, log_y=True, x="timestep t", y="in units of the data's deviation",
                   title="What each form asks of F, by algebra (data of unit variance)", y_range=(0.01, 20))
 fig.update_layout(height=540)
-show.figure(fig, "Three panels over timesteps 1 to 49, a line a form: the noise that F must copy, the "
-                 "amplification of its error, and the gradient that an output of zero receives. A and the "
-                 "control without a skip copy none, and so have no line on the left. B's "
-                 f"amplification reaches {PLACES['eps'].amplified[49]:.1f} at t = 49. C and EDM coincide.")
+show.figure(fig, "Three panels over timesteps 1 to 49, a line a form: the noise that F must copy, the amplification "
+                 "of its error, and the gradient that an output of zero receives. A and the control without a skip "
+                 "copy none, and so have no line on the left. B's amplification reaches "
+                 f"{PLACES['eps'].amplified[49]:.1f} at t = 49. C and EDM coincide.")
 
 # %% [markdown]
 # ## The map
@@ -88,11 +87,10 @@ for name, width in (("eps", 8), ("residual", 3), ("skip_unscaled", 3), ("v", 3))
 fig.update_xaxes(type="log", range=[-1.2, 1.0], title="amplification |c_out|", dtick="D2", exponentformat="none")
 fig.update_yaxes(type="log", range=[-1.2, 0.3], title="noise to copy |q|", dtick="D2", exponentformat="none")
 fig.update_layout(title="The map: amplification times noise to copy", height=480)
-show.figure(fig, "Noise that F must copy against the amplification of its error, a path a form from t = 1 "
-                 "to 49. B (broad) goes right at constant noise to "
-                 f"{PLACES['eps'].amplified[49]:.1f}; the scaled residual lies on it and stops at 1; the "
-                 "control with a skip and no scale goes up at 1; C turns down. A and the control "
-                 "without a skip copy no noise and lie below the frame.")
+show.figure(fig, "Noise that F must copy against the amplification of its error, a path a form from t = 1 to 49. B "
+                 f"(broad) goes right at constant noise to {PLACES['eps'].amplified[49]:.1f}; the scaled residual "
+                 "lies on it and stops at 1; the control with a skip and no scale goes up at 1; C turns down. A and "
+                 "the control without a skip copy no noise and lie below the frame.")
 
 # %% [markdown]
 # Two things to see. The scaled residual and the control that only drops the scale end at the same place,
@@ -140,7 +138,6 @@ show.figure(fig, "Left: the size of the exact output of EDM, which is 1 for ever
 # %%
 protein = load(session.pick(ci="1WY3_A", laptop="1HZ6_A", gpu="1HZ6_A"))
 batch, recipe = make_batch(protein), named_recipe("well_fed", profile)
-scale = float(batch.scale[0])
 recipe = recipe.but(steps=session.pick(ci=80, laptop=220, gpu=recipe.steps))
 runs = {form: measure.train_and_measure(recipe.but(form=form), batch, seed, device=session.device,
                                         marks=(recipe.steps,), progress=show.progress)
@@ -153,7 +150,7 @@ show.table([{"form": FORMS[f].label, "parameters": count_parameters(r.predictor)
            f"Live: recipe {recipe.name}, {protein.id}, seed {seed}, {session.device}; equal budgets")
 
 # %%
-ends = {form: float(live[form][49]) for form in ("residual", "x0")}
+ends, scale = {form: float(live[form][49]) for form in ("residual", "x0")}, float(batch.scale[0])
 shares = effects.calibrated(PLACES["residual"], PLACES["x0"], ends, 49, scale)
 expected = {form: scale * PLACES[form].error(*shares) for form in runs}
 groups = {FORMS[f].label: [show.form_line(f, levels, live[f][1:], ", measured"),
@@ -205,8 +202,8 @@ law["off"], law["weight"] = law["predicted"] / law["mean"], [PLACES[form].weight
 rank = law.groupby(["recipe", "t"]).apply(lambda x: effects.rank_correlation(x["predicted"], x["mean"]))
 factor = np.exp(np.log(law["off"]).abs().groupby("recipe").mean())
 table = rank.unstack("t").rename_axis(columns=None).add_prefix("t = ").assign(**{"typical factor off": factor})
-show.table(table.round(2), "The law against the recorded runs: Spearman's rank correlation of the forms' errors (1: "
-           "the predicted order), and the mean factor between predicted and measured error")
+show.table(table.round(2).reset_index(), "The law against the recorded runs: Spearman's rank correlation of the "
+           "forms' errors (1: the predicted order), and the mean factor between predicted and measured error")
 
 # %% tags=["plot"]
 symbols = {1: "circle", 25: "square", 49: "diamond"}
@@ -259,15 +256,16 @@ def intervals(ratios, by):
 
 
 AT = {1: "t = 1", 25: "t = 25", 49: "t = 49", "sampled": "sampled"}
+ORDER = ["starved", "well fed", "as published", *AT.values(), *plans.FORM_NAMES.values()]
 errors = errors.loc[[*AT]].rename(index=AT, level="t")
 pairs = pd.concat({
     "scaled residual over skip, no scale": errors["residual"] / errors["skip_unscaled"],
     "scale, no skip over A": errors["scaled_no_skip"] / errors["x0"],
     "EDM over C (chance alone)": errors["edm"] / errors["v"]}, names=["pair"])
 show.dots(intervals(pairs, ["pair", "recipe", "t"]), value="ratio", rows="pair", panel="t", colour="recipe",
-          order=[*AT.values()], reference=1, x="ratio of errors", title="Equal by the law: equal in the runs?",
-          alt="Ratio of the errors of three pairs of forms that the law says are equal, at t = 1, 25, 49 and sampled, "
-              "a colour a recipe; 95 % intervals over two proteins and five seeds. On the line at 1 both are equal.")
+          order=ORDER, reference=1, x="ratio of errors", title="Equal by the law: equal in the runs?",
+          alt="Ratio of the errors of three pairs of forms that the law says are equal, at t = 1, 25, 49 and "
+              "sampled, a colour a recipe; 95 % intervals over two proteins and five seeds. On the line they agree.")
 
 # %% [markdown]
 # ## The 2 × 2: what each half of fix A did
@@ -278,16 +276,20 @@ show.dots(intervals(pairs, ["pair", "recipe", "t"]), value="ratio", rows="pair",
 # at t = 1, and at t = 49?
 
 # %%
-both, only_skip = errors["residual"], errors["skip_unscaled"]   # skip and scale; the skip alone
+both, only_skip = errors["residual"], errors["skip_unscaled"]  # skip and scale; the skip alone
 only_scale, neither = errors["scaled_no_skip"], errors["x0"]
 halves = intervals(pd.concat({
     "drop the skip": np.sqrt(only_scale / both * neither / only_skip),
     "drop the scale": np.sqrt(only_skip / both * neither / only_scale),
     "interaction": (neither / only_skip) / (only_scale / both)}, names=["effect"]), ["effect", "recipe", "t"])
+cells = errors.query("recipe == 'starved' and t == 't = 1'")
+package = effects.main_effects({f: [x.to_numpy() for _, x in cells[f].groupby("protein")] for f in effects.CELLS})
+mine = halves.query("recipe == 'starved' and t == 't = 1'").set_index("effect")
+assert np.allclose(mine.loc[[*package], ["ratio", "low", "high"]].astype(float), [*package.values()])
 show.dots(halves, value="ratio", rows="effect", panel="t", colour="recipe", reference=1, x="factor",
-          order=[*AT.values()], title="Main effects and interaction: factor on the error, 95 % intervals",
+          order=ORDER, title="Main effects and interaction: factor on the error, 95 % intervals",
           alt="Factors on the error of dropping the skip, dropping the scale, and their interaction, at t = 1, 25, "
-              "49 and sampled, in three recipes; left of the line at 1 is better. Recorded, two proteins, five seeds.")
+              "49 and sampled, in three recipes; left of the line is better. Recorded, two proteins, five seeds.")
 
 # %% [markdown]
 # ## The regime map
@@ -337,7 +339,7 @@ budgets = pd.concat({f"{more} over {few}": each[more] / each[few],
                      f"{longer} over {more}": each[longer] / each[more]}, names=["budgets"]).dropna()
 budgets = intervals(budgets, ["budgets", "variant", "t", "depth"])
 show.dots(budgets.assign(where=budgets["t"].map(AT) + ", " + budgets["depth"]), value="ratio", rows="budgets",
-          panel="where", colour="variant", reference=1, x="ratio of errors",
+          panel="where", colour="variant", reference=1, log_x=False, x="ratio of errors",
           title="Four times the noise levels, or four times the steps instead",
           alt="Ratio of errors of two budgets at t = 49 and sampled, for 3 and 16 layers, the scaled residual and A; "
               "left of the line at 1 the first budget errs less. Recorded, 1HZ6_A, three seeds, 95 % interval.")
@@ -360,7 +362,7 @@ free = free.add(free[""], axis=0) > 0  # either side trained after superposition
 ratios = mean["rmsd"].div(mean["rmsd"][""], axis=0).where(free, mean["rmse"].div(mean["rmse"][""], axis=0))
 factors = intervals(ratios.drop(columns="").stack().dropna(), ["when", "change", "recipe", "variant"])
 for when, rows in factors.groupby("when"):
-    show.dots(rows, value="ratio", rows="change", panel="recipe", colour="variant", order=[*plans.FACTORS],
+    show.dots(rows, value="ratio", rows="change", panel="recipe", colour="variant", order=[*ORDER, *plans.FACTORS],
               reference=1, x="error with the change over without", title=f"One change to the base recipe: {when}",
               alt=f"Error, {when}, with one change over the base recipe's, mean and range of two seeds, in three "
                   "recipes, for the scaled residual and A; left of the line at 1 is better. Recorded, 1HZ6_A.")
@@ -379,9 +381,10 @@ free, clamped, signal = (ended[f"sampled, {how}, RMSE (Å)"]
 usual = clamped.where(ended.index.get_level_values("clamped"), free)
 changes = pd.concat({"clamped": clamped / free, "started with signal": signal / usual}, names=["change"])
 show.dots(intervals(changes, ["change", "recipe", "variant"]), value="ratio", panel="recipe", colour="change",
-          reference=1, x="error with the change over without", title="Sampling changed, training not",
-          alt="Error of samples with a change over without, a row a form, a panel a recipe: clamped to three "
-              "deviations, and started with signal. Recorded; two proteins, five seeds, 95 % interval.")
+          order=ORDER, log_x=False, reference=1, x="error with the change over without",
+          title="Sampling changed, training not",
+          alt="Error of samples with a change over without, a row a form: clamped to three deviations, and started "
+              "with signal. Recorded; two proteins, five seeds, 95 % interval.")
 
 # %% [markdown]
 # ## How soon?
@@ -391,18 +394,15 @@ show.dots(intervals(changes, ["change", "recipe", "variant"]), value="ratio", pa
 # are rounded up to the next mark.
 
 # %%
-def steps_to_goal(worst):
-    """The first step from which the worst error stays at 1 Å or below; infinity if there is none."""
-    to_come = worst[::-1].cummax()
-    good = to_come[to_come <= 1].index.get_level_values("step")
-    return good.min() if len(good) else np.inf
+def steps_to_goal(rows):
+    """(seeds,) the first marked step after which every t stays at or below 1 Å; infinity if there is none."""
+    return pd.Series(effects.steps_below(rows, 1.0, range(1, 50), rows.superposed.iloc[0]))
 
 
-worst = forms.query("t != 'sampled'").groupby(["recipe", "variant", *RUN, "step"])["error"].max()
-reached = worst.groupby(["recipe", "variant", *RUN]).apply(steps_to_goal).groupby(["recipe", "variant"])
+reached = forms.groupby(["recipe", "variant", "protein"]).apply(steps_to_goal).stack().groupby(["recipe", "variant"])
 soon = reached.agg(["median", "min", "max"]).replace(np.inf, np.nan).set_axis(["steps", "low", "high"], axis=1)
 show.dots(soon.dropna(subset="steps").reset_index(), value="steps", panel="recipe", x="optimiser steps",
-          title="Steps until every t is at 1 Å or below and stays there",
+          order=ORDER, title="Steps until every t is at 1 Å or below and stays there",
           alt="Median and range of ten runs, a row a form, a panel a recipe; no dot where fewer than half of the "
               "runs got there. Recorded, two proteins, five seeds; as published after superposition.")
 runs = studies.load("core", table="runs").drop_duplicates("recipe").set_index("recipe")
@@ -429,20 +429,21 @@ for name, got in reached.agg(lambda x: np.isfinite(x).sum()).unstack("variant").
 # %%
 race = studies.benchmark("speedrun").rename(columns={"s, lowest": "low", "s, highest": "high"})
 steps = race["steps"].map(" in {:.0f} steps".format, na_action="ignore").fillna("")
-race["run"] = race["what"] + ": " + race["reached"] + steps
+race["run"], race["kind"] = race["what"] + ": " + race["reached"] + steps, race["kind"].str.partition(" (")[0]
 show.dots(race, value="s", rows="run", colour="kind", x="seconds", title="Seconds to 1 Å at every t and in samples",
           alt="Median, lowest and highest seconds of the runs that reached the goal, how many did, and their steps; "
               "training and looking every 10 steps; last row: from the start of the process. Recorded, one thread.")
 
 # %%
-show.say("**What to take away**, from what was recorded:")
+said = ["**What to take away**, from what was recorded:\n"]
 for name, row in rank.unstack("t").iterrows():
-    show.say(f"- **{name}**: the law's order of forms agrees by "
-             + ", ".join(f"{value:.2f} at t = {t}" for t, value in row.items()) + " (1 is perfect)")
+    said.append(f"- **{name}**: the law's order of forms agrees by "
+                + ", ".join(f"{value:.2f} at t = {t}" for t, value in row.items()) + " (1 is perfect)")
 halves = halves.query("t in ['t = 49', 'sampled'] and effect != 'interaction'").set_index("recipe")
 for (when, effect), group in halves.groupby(["t", "effect"]):
     helps, hurts = (", ".join(group.index[clear]) for clear in (group.high < 1, group.low > 1))
-    show.say(f"- {when}, **{effect}**: helps in {helps or 'no recipe'}, hurts in {hurts or 'none'}")
+    said.append(f"- {when}, **{effect}**: helps in {helps or 'no recipe'}, hurts in {hurts or 'none'}")
+show.say("\n".join(said))
 
 # %% [markdown]
 # The law is an *accounting* of F's error, no theory of learning. It knows nothing of the weight of

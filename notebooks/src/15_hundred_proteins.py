@@ -5,7 +5,7 @@
 # *fold*: sequence in, structure out, for chains that it has never seen. The report's second test
 # (R15) is a hundred proteins. Here 1, 10 and 100 chains are trained on, and held-out chains are
 # sampled too. The question is not only which form is better, but whether *any* of them learned what
-# a baseline without training does not know.
+# a baseline without training does not know. The form to fix is the scaled residual (the report's).
 #
 # **You will learn** to score a structure in five ways, to build baselines that cost nothing, and to
 # tell memory from knowledge. **Time:** 25 minutes to read, under a minute to run. **Words:**
@@ -20,18 +20,17 @@ own_chain = ""  # the chain to take from it, where there are several; "A,B" for 
 
 # %%
 import numpy as np
+import pandas as pd
 import torch
 from plotly.subplots import make_subplots
 
 from resfold_nb import measure, show, studies
-from resfold_nb.measure import MEASURING_SEED, structures
-from resfold_nb.studies.proteins import FIRST_TEN, HUNDRED, chains_of, hundred_ids
-from resfold_nb.studies.runner import SHOWN
 from resfold_nb.data import catalogue, load, make_batch, read_structure, superpose
 from resfold_nb.diffusion import get_schedule
+from resfold_nb.measure import MEASURING_SEED, structures
 from resfold_nb.model import count_parameters
+from resfold_nb.studies import plans, proteins, runner
 from resfold_nb.training import named_recipe, train
-from resfold_nb.training.recipes import FROZEN_ON
 from resfold_nb.workbook import goal, metric, start
 
 session = start(profile, seed, notebook="15_hundred_proteins")
@@ -48,7 +47,7 @@ session = start(profile, seed, notebook="15_hundred_proteins")
 # need little padding:
 
 # %%
-TRAIN, TEST = hundred_ids(), hundred_ids("test")
+TRAIN, TEST = proteins.hundred_ids(), proteins.hundred_ids("test")
 folded = {name: load(name) for name in (*TRAIN, *TEST)}
 truth = {name: structure.centroids for name, structure in folded.items()}
 recipe = named_recipe("many_chains", "laptop")
@@ -63,12 +62,11 @@ def padding(lengths, size):
     return 1 - lengths.sum() / sum(len(p) * p.max() for p in parts)
 
 
-shares = {f"of {recipe.proteins_per_step}, sorted by length": padding(np.sort(lengths), recipe.proteins_per_step),
-          f"of {recipe.proteins_per_step}, in order of their ids": padding(lengths, recipe.proteins_per_step),
-          "all in one": padding(lengths, len(lengths))}
-show.table([{"batches": k, "padding": f"{v:.1%}"} for k, v in shares.items()],
-           f"{len(TRAIN)} training chains of {lengths.min()} to {lengths.max()} residues; "
-           f"{len(TEST)} are held out")
+size = recipe.proteins_per_step
+in_order, at_once, by_length = padding(lengths, size), padding(lengths, len(lengths)), padding(np.sort(lengths), size)
+show.say(f"{len(TRAIN)} training chains of {lengths.min()} to {lengths.max()} residues; {len(TEST)} are held out. "
+         f"Padding in batches of {size}, sorted by length: {by_length:.1%}; in order of their ids: {in_order:.1%}; "
+         f"all in one batch: {at_once:.1%}.")
 
 # %% [markdown]
 # ## Five scores
@@ -101,27 +99,34 @@ show.table([{"batches": k, "padding": f"{v:.1%}"} for k, v in shares.items()],
 #   mean handedness chooses it;
 # - the **nearest training chain** by sequence alignment (BLOSUM62), whose points are copied. It
 #   places only the residues that are aligned, so it has a table of its own.
+#
+# *Handedness* is the mean triple product of three unit steps in a row; its sign is the hand.
 
 # %%
+def scored(samples, at=None, **about):
+    """A row a structure: where it comes from, and its five scores; `at` picks residues, by chain."""
+    rows = {i: slice(None) for i in truth} if at is None else at
+    return pd.DataFrame([{**about, "chain": i, "chains": "held out" if i in TEST else "trained on",
+                          **vars(structures.score(x[rows[i]], truth[i][rows[i]], len(truth[i])))}
+                         for i, x in samples.items() if i in rows])
+
+
 dice, known = np.random.default_rng(0), [truth[name] for name in TRAIN]
 step, turn = structures.neighbour_step(known), structures.helical_step([folded[i] for i in TRAIN])
-SETS = {"trained on": TRAIN[:SHOWN], "held out": TEST}
 by_separation = structures.mean_distances(known)
 hand = float(np.mean([structures.handedness(x) for x in known]))
-mean = {n: structures.embed(by_separation, n, hand)
-        for n in range(lengths.min(), lengths.max() + 1)}
+mean = {n: structures.embed(by_separation, n, hand) for n in range(lengths.min(), lengths.max() + 1)}
 makers = {"random coil": (lambda n: structures.random_coil(n, dice, step), 3),
           "helix": (lambda n: structures.helix(n, turn), 1), "mean distances": (mean.get, 1)}
-base = {name: {s: [structures.score_all({i: make(len(truth[i])) for i in ids}, truth)
-                   for _ in range(draws)] for s, ids in SETS.items()}
-        for name, (make, draws) in makers.items()}
-average = mean[int(np.median(lengths))]
-hands = {"helix": structures.helix(50, turn), "mean distances, embedded": average}
-show.table([{"structure": k, "handedness": f"{structures.handedness(x):.3f}",
-             "neighbours (Å)": f"{structures.neighbour_step([x]):.2f}"} for k, x in hands.items()]
-           + [{"structure": "training chains, mean", "neighbours (Å)": f"{step:.2f}",
-               "handedness": f"{hand:.3f}"}],
-           "Handedness: mean triple product of three unit steps in a row; its sign is the hand")
+base = pd.concat([scored({i: make(len(truth[i])) for i in ids}, setting="no training", variant=name, seed=draw)
+                  for name, (make, draws) in makers.items() for ids in (TRAIN[: runner.SHOWN], TEST)
+                  for draw in range(draws)])
+
+# %%
+hands = {"a helix": structures.helix(50, turn), "mean distances, embedded": mean[int(np.median(lengths))]}
+show.say("Handedness, and distance of neighbours: "
+         + "; ".join(f"{name} {structures.handedness(x):.3f}, {structures.neighbour_step([x]):.2f} Å"
+                     for name, x in hands.items()) + f"; training chains, mean, {hand:.3f}, {step:.2f} Å.")
 
 # %% [markdown]
 # An average of distances fits no chain in three dimensions, so the embedding shrinks: compare its
@@ -146,7 +151,7 @@ batch = studies.batch_for(ten, studies.TEN_CHAINS)
 SCALE = float(batch.scale[0])
 similar = [i for i in TEST if len(truth[i]) <= 50]
 held = make_batch([folded[i] for i in similar], scale=SCALE)
-truth |= {i: load(i).centroids for i in (*batch.ids, *chains_of(FROZEN_ON))}
+truth |= {i: load(i).centroids for i in (*batch.ids, plans.FROZEN_ON)}
 
 
 def trained(recipe, batch):
@@ -164,42 +169,15 @@ def sampled(predictor, batch, draw=0):
 
 
 # %%
-LIVE = {"scaled residual": ten.but(form="residual"), "A": ten.but(form="x0")}
-models = {n: trained(r, batch) for n, r in LIVE.items()}
-live = {(n, s): [structures.score_all(sampled(model, b), truth)]
-        for n, model in models.items() for s, b in (("trained on", batch), ("held out", held))}
-
-# %%
-FIELDS = {"RMSD (Å)": "rmsd", "to mirror (Å)": "mirror_rmsd", "lDDT": "lddt",
-          "TM-score": "tm_score", "contact precision": "contact_precision"}
-
-
-def medians(runs, field):
-    """(seeds,) median over chains, those without a value left out; None without runs."""
-    values = [np.array([getattr(s, field) for s in v.values()]) for v in runs]
-    return np.array([np.nanmedian(v) if np.isfinite(v).any() else np.nan for v in values]) \
-        if values else None
-
-
-def cell(values):
-    """Median (range) to a hundredth, or what there is to say instead."""
-    if values is None or np.isfinite(values).all():
-        return f"{values[0]:.2f}" if values is not None and len(values) == 1 \
-            else studies.median_range(values)
-    return "undefined"
-
-
-def shown(runs):
-    """The five scores of runs, a column each."""
-    return {title: cell(medians(runs, field)) for title, field in FIELDS.items()}
-
-
-# %%
-show.table([{"form": n, "chains": f"{len(v[0])} {s}", **shown(v), "steps": ten.steps,
-             "draws a chain": ten.steps * ten.noise_levels,
-             "parameters": f"{count_parameters(models[n]):,}"} for (n, s), v in live.items()],
-           f"Live: recipe {ten.name}, not rotated, seed {seed}, {session.device}; medians over "
-           "chains, one sample each, so no spread over seeds")
+models = {n: trained(ten.but(form=form), batch) for n, form in (("scaled residual", "residual"), ("A", "x0"))}
+live = pd.concat([scored(sampled(model, b), variant=n, seed=seed)
+                  for n, model in models.items() for b in (batch, held)])
+SCORES = {"rmsd": "RMSD (Å)", "mirror_rmsd": "to mirror (Å)", "lddt": "lDDT", "tm_score": "TM-score",
+          "contact_precision": "contact precision"}
+show.table(live.groupby(["variant", "chains"])[[*SCORES]].median().rename(columns=SCORES).round(2).reset_index(),
+           f"Live: recipe {ten.name}, not rotated, {ten.steps} steps, {ten.steps * ten.noise_levels} draws a chain, "
+           f"{count_parameters(models['A']):,} parameters, seed {seed}, {session.device}; medians over "
+           f"{len(batch.ids)} chains trained on and {len(similar)} held out, one sample each: no spread over seeds")
 
 # %% [markdown]
 # ## 1, 10 and 100 chains, recorded
@@ -214,70 +192,53 @@ show.table([{"form": n, "chains": f"{len(v[0])} {s}", **shown(v), "steps": ten.s
 # that is blind to it?
 
 # %%
-NAMES = ("scaled residual", "A", "C", "A + E", "A, blind to x_t and t")
-PLAN = {"1": (FROZEN_ON, ("scaled residual", "A"), {"scale": "training set"}),
-        "10": (FIRST_TEN, NAMES, {}), "100": (HUNDRED, NAMES, {}),
-        "100, rotated": (HUNDRED, NAMES[:3], {"rotate": True})}
-cells = {(s, n): (studies.variant(n, "many_chains").but(**changes), where)
-         for s, (where, names, changes) in PLAN.items() for n in names}
-drawn = {key: studies.recorded_samples("hundred", *where) or {} for key, where in cells.items()}
-found = {key: [structures.score_all(points, truth) for points in seeds.values()]
-         for key, seeds in drawn.items()}
-results = {key: {which: [{i: s for i, s in scored.items() if (i in TEST) == (which == "held out")}
-                         for scored in runs] for which in SETS} for key, runs in found.items()}
+cells = {(cell.setting, cell.variant): (cell.recipe, cell.protein) for cell in plans.hundred()}
+drawn = {key: studies.samples("hundred", *which) for key, which in cells.items()}
+found = pd.concat([base, *(scored(points, setting=setting, variant=variant, seed=k)
+                           for (setting, variant), seeds in drawn.items() for k, points in seeds.items())])
+medians = found.groupby(["setting", "variant", "chains", "seed"])[[*SCORES]].median()
+ORDER = [*plans.MANY_VARIANTS, *makers, "trained on", "held out"]
 
 # %%
-budget = []
-for (s, n), (r, where) in cells.items():
-    cost, chains = studies.recorded_budget("hundred", r, where), len(chains_of(where))
-    seen = r.steps * r.noise_levels * min(1, r.proteins_per_step / chains)
-    budget.append({"trained on": s, "variant": n, "seeds": len(drawn[s, n]) or "not recorded",
-                   "steps": f"{r.steps:,}", "draws a chain, about": f"{seen:,.0f}",
-                   "parameters": f"{cost['parameters']:,.0f}" if cost else "not recorded",
-                   "training (s)": f"{cost['seconds']:.0f}" if cost else "not recorded"})
-show.table(budget, "Recorded: what a run cost; times are of a shared machine. The blind network "
-                   "lacks the weights that read the points, A + E those of them in the trunk")
+runs = studies.load("hundred", table="runs")
+runs["variant"] += runs["parameters"].map(" ({:,} parameters)".format)
+seconds = runs.groupby(["variant", "setting"])["seconds"].median().map("{:.0f} s".format).unstack().fillna("not run")
+seen = {s: f"{r.steps * r.noise_levels * min(1, r.proteins_per_step / len(proteins.chains_of(where))):,.0f} ({s})"
+        for (s, _), (r, where) in cells.items()}
+show.table(seconds.reset_index(), f"Recorded: median time of training over {runs.seed.nunique()} seeds, on a shared "
+           f"machine, by what it was trained on; {recipe.steps} steps each; draws a chain, about: "
+           f"{', '.join(seen.values())}. The blind network lacks the weights that read the points, A + E those of "
+           "them in the trunk")
 
 # %%
-for which in SETS:
-    rows = [{"trained on": s, "variant": n, **shown(v[which])} for (s, n), v in results.items()]
-    rows += [{"trained on": "nothing", "variant": n, **shown(v[which])} for n, v in base.items()]
-    show.table(rows, f"Chains {which} (at most {len(SETS[which])}): medians over chains; where "
-                     "there are several seeds or coils, the median (range) over them. Recorded, "
-                     "but for the baselines")
+tidy = medians.rename(columns=SCORES).melt(ignore_index=False, var_name="score").reset_index()
+for which in ("trained on", "held out"):
+    show.dots(tidy[tidy.chains == which], value="value", panel="score", colour="setting", order=ORDER,
+              x="Å, and 0 to 1", title=f"Chains {which}: five scores",
+              alt=f"Median over chains {which} of each score, a row a variant or a baseline, a colour what was "
+                  "trained on; median and range over seeds or coils. Recorded, but for the baselines.")
 
 # %% [markdown]
-# The first table's rows are of different chains: those that each was trained on, and for 100 chains
-# and the baselines those of the hundred that are sampled. In the second, all rows are of the same
+# In the first picture, colours are of different chains: those that each was trained on, and for 100
+# chains and the baselines those of the hundred that are sampled. In the second, all are of the same
 # chains.
 #
 # ## Every chain
 #
-# A box holds half of the chains, all seeds together; its line is the median. In each row, how far
-# is orange (held out) from blue (trained on)? And is orange anywhere clear of the baselines below?
+# A bar holds half of the chains, all seeds together; its dot is the median. In each row, how far are
+# held-out chains from those trained on? And are they anywhere clear of the baselines below?
 
 # %%
-rows = {n + (" (rotated)" if "rotated" in s else ""): v
-        for (s, n), v in results.items() if s.startswith("100")} | base
-colours = {"held out": show.PALETTE["residual"], "trained on": show.PALETTE["x0"]}
-fig = make_subplots(cols=2, shared_yaxes=True, horizontal_spacing=0.04)
-for col, (title, field) in enumerate((("RMSD (Å)", "rmsd"), ("lDDT", "lddt")), start=1):
-    for which, colour in colours.items():
-        pairs = [(getattr(x, field), n) for n, v in rows.items()
-                 for scored in v[which] for x in scored.values()]
-        fig.add_box(x=[p[0] for p in pairs], y=[p[1] for p in pairs], name=which, orientation="h",
-                    marker_color=colour, legendgroup=which, showlegend=col == 1, boxpoints=False,
-                    offsetgroup=which, alignmentgroup="row", row=1, col=col)
-    fig.update_xaxes(title_text=title, row=1, col=col)
-
-# %%
-fig.update_yaxes(categoryorder="array", categoryarray=list(rows)[::-1])
-fig.update_layout(boxmode="group", height=680, title="A hundred chains: trained on and held out",
-                  legend=dict(orientation="h", y=-0.12, traceorder="reversed"))
-show.figure(fig, "Boxes of RMSD (left) and lDDT (right) over chains and seeds, a row a variant "
-                 "trained on 100 chains or a baseline without training; two boxes a row, chains "
-                 "trained on and held out. Recorded, but for the baselines; a row without boxes "
-                 "was not recorded.")
+spread = found[found.setting.str.contains("100|no training")]
+spread = spread.assign(row=spread.variant + np.where(spread.setting.str.contains("rotated"), " (rotated)", ""))
+half = spread.groupby(["row", "chains"])[["rmsd", "lddt"]].quantile([0.25, 0.5, 0.75]).unstack()
+half = pd.concat([half[field].set_axis(["low", "value", "high"], axis=1).reset_index().assign(score=SCORES[field])
+                  for field in ("rmsd", "lddt")])
+rows = sorted(half.row.unique(), key=lambda name: (name in makers, "(" in name))
+show.dots(half, value="value", rows="row", panel="score", colour="chains", order=[*rows, "trained on", "held out"],
+          log_x=False, x="Å, and 0 to 1", title="A hundred chains: trained on and held out",
+          alt="RMSD and lDDT over chains and seeds, median and middle half, a row a variant trained on 100 chains or "
+              "a baseline; chains trained on and held out. Recorded, but for the baselines.")
 
 # %% [markdown]
 # ## The nearest chain
@@ -289,23 +250,25 @@ show.figure(fig, "Boxes of RMSD (left) and lDDT (right) over chains and seeds, a
 
 # %%
 copied = {i: structures.nearest_chain(folded[i].sequence, [folded[j] for j in TRAIN]) for i in TEST}
-left = [1 - len(c.rows) / len(truth[i]) for i, c in copied.items()]
+placed, copies = {i: c.rows for i, c in copied.items()}, {i: np.zeros_like(truth[i]) for i in TEST}
+for i, c in copied.items():
+    copies[i][c.rows] = c.points
 
 
-def on_aligned(seeds):
-    """Scores on the residues that the copy places, of runs id -> points."""
-    return [{i: structures.score(x[i][c.rows], truth[i][c.rows], len(truth[i]))
-             for i, c in copied.items()} for x in seeds]
+def told(values):
+    """Median (range) to a hundredth."""
+    middle, low, high = (f"{v:.2f}" for v in (values.median(), values.min(), values.max()))
+    return "undefined" if values.isna().all() else middle if len(values) == 1 else f"{middle} ({low}–{high})"
 
 
-copies = [{i: structures.score(c.points, truth[i][c.rows], len(truth[i]))
-           for i, c in copied.items()}]
-rows = [{"structure": "nearest training chain", **shown(copies)},
-        {"structure": "mean distances",
-         **shown(on_aligned([{i: mean[len(truth[i])] for i in TEST}]))}]
-rows += [{"structure": f"{n}, 100 chains", **shown(on_aligned(drawn["100", n].values()))}
-         for n in ("scaled residual", "A", "A, blind to x_t and t")]
-show.table(rows, "Held out, aligned residues only: medians over chains; median (range) over seeds")
+made = {("nearest training chain", 0): copies, ("mean distances", 0): {i: mean[len(truth[i])] for i in TEST}}
+made |= {(f"{n}, 100 chains", k): points for n in ("scaled residual", "A", "A, blind to x_t and t")
+         for k, points in drawn["100 chains", n].items()}
+aligned = pd.concat([scored(x, placed, structure=name, seed=k) for (name, k), x in made.items()])
+aligned = aligned.groupby(["structure", "seed"], sort=False)[[*SCORES]].median().rename(columns=SCORES)
+show.table(aligned.groupby("structure", sort=False).agg(told).reset_index(),
+           "Held out, aligned residues only: medians over chains; median (range) over seeds")
+left = [1 - len(rows) / len(truth[i]) for i, rows in placed.items()]
 show.say(f"Of a held-out chain a median of {np.median(left):.0%} of the residues is *not* aligned "
          f"(at most {max(left):.0%}); of the aligned ones a median of "
          f"{np.median([c.identity for c in copied.values()]):.0%} is the same amino acid.")
@@ -316,45 +279,31 @@ show.say(f"Of a held-out chain a median of {np.median(left):.0%} of the residues
 # On the diagonal the truth and its mirror image are equally far: there the fold was not found,
 # whatever the RMSD. A point below it is nearer to the truth. A coin would put half below.
 
-# %%
+# %% tags=["plot"]
 fig = make_subplots(cols=2, shared_yaxes=True, horizontal_spacing=0.04,
-                    subplot_titles=[f"chains {which}" for which in SETS])
-styles = {"scaled residual": ("residual", "circle"), "A": ("x0", "diamond"),
-          "A, blind to x_t and t": ("ink", "cross")}
-for col, which in enumerate(SETS, start=1):
-    for n, (colour, symbol) in styles.items():
-        points = [x for v in results["100", n][which] for x in v.values()]
-        fig.add_scatter(x=[p.mirror_rmsd for p in points], y=[p.rmsd for p in points],
-                        marker=dict(color=show.PALETTE[colour], symbol=symbol, size=6, opacity=0.7),
-                        mode="markers", name=n, legendgroup=n, showlegend=col == 1, row=1, col=col)
-    fig.add_scatter(x=[0, 20], y=[0, 20], mode="lines", line=dict(color="#777777", dash="dash"),
-                    showlegend=False, row=1, col=col)
+                    subplot_titles=["chains trained on", "chains held out"])
+styles = {"scaled residual": "circle", "A": "diamond", "A, blind to x_t and t": "cross"}
+for col, which in enumerate(("trained on", "held out"), start=1):
+    for n, symbol in styles.items():
+        points = found.query("setting == '100 chains' and variant == @n and chains == @which")
+        fig.add_scatter(x=points.mirror_rmsd, y=points.rmsd, mode="markers", name=n, legendgroup=n, row=1, col=col,
+                        marker=dict(color=show.look(n)[0], symbol=symbol, size=6, opacity=0.7), showlegend=col == 1)
     fig.update_xaxes(title_text="RMSD to mirror image (Å)", range=[0, 20], row=1, col=col)
-    if not any(results["100", n][which] for n in styles):
-        fig.add_annotation(text="not recorded", x=10, y=15, showarrow=False, row=1, col=col)
+fig.add_shape(type="line", x0=0, y0=0, x1=20, y1=20, line=dict(color="#777777", dash="dash"), row="all", col="all")
 fig.update_yaxes(title_text="RMSD (Å)", range=[0, 20], row=1, col=1)
 fig.update_layout(title="Truth or mirror image: 100 chains, not rotated", height=500,
                   margin_t=90, legend=dict(orientation="h", y=-0.22))
-show.figure(fig, "RMSD to the truth against RMSD to its mirror image, a point a sampled structure "
-                 "of the broken form, A and the blind network; chains trained on (left) and held "
-                 "out (right). On the dashed diagonal they are equal. Recorded, all seeds; without "
-                 "points, not recorded.")
+show.figure(fig, "RMSD to the truth against RMSD to its mirror image, a point a sampled structure; chains trained on "
+                 "(left) and held out (right). On the dashed diagonal they are equal. Recorded, all seeds.")
 
 # %%
-def right_hand(runs):
-    """(seeds,) share of the chains that are nearer to the truth than to its mirror image."""
-    return np.array([np.mean([x.rmsd < x.mirror_rmsd for x in v.values()]) for v in runs]) \
-        if runs else None
-
-
-hundreds = {key: v for key, v in results.items() if key[0].startswith("100")}
-rows = [{"after": s, "variant": n, **{f"chains {w}": cell(right_hand(v[w])) for w in SETS}}
-        for (s, n), v in (hundreds | {("nothing", n): v for n, v in base.items()}).items()]
-chance = np.random.default_rng(0).binomial(len(TEST), 0.5, 10_000) / len(TEST)
-low, high = np.quantile(chance, (0.025, 0.975))
-show.table(rows, "Share of the chains nearer to the truth than to its mirror image; median (range) "
-                 f"over seeds. For {len(TEST)} held-out chains a coin gives {low:.2f} to "
-                 f"{high:.2f} in 95 % of cases")
+right = spread.assign(share=spread.rmsd < spread.mirror_rmsd)
+right = right.groupby(["setting", "variant", "chains", "seed"])["share"].mean().reset_index()
+low, high = np.quantile(np.random.default_rng(0).binomial(len(TEST), 0.5, 10_000) / len(TEST), (0.025, 0.975))
+show.dots(right, value="share", panel="chains", colour="setting", order=ORDER, log_x=False, reference=0.5,
+          x="share of the chains", title="Nearer to the truth than to its mirror image",
+          alt="Share of the chains nearer to the truth than to its mirror image; median and range over seeds. For "
+              f"{len(TEST)} held-out chains a coin gives {low:.2f} to {high:.2f} in 95 % of cases.")
 
 # %% [markdown]
 # ## One held-out chain
@@ -363,17 +312,12 @@ show.table(rows, "Share of the chains nearer to the truth than to its mirror ima
 # reflection.
 
 # %%
-TARGET = TEST[0]
-fixed = torch.as_tensor(truth[TARGET]).double()
+TARGET, fixed = TEST[0], torch.as_tensor(truth[TEST[0]]).double()
 views = {n: np.stack([superpose(torch.as_tensor(x[TARGET]).double(), fixed).numpy()
-                      for x in drawn["100", n].values()]) for n in styles if drawn["100", n]}
-count = min(map(len, views.values()), default=0)
-show.player(
-    {n: v[:count] for n, v in views.items()}, truth=truth[TARGET],
-    labels=[f"seed {k}" for k in range(count)], interval=1200,
-    alt=f"Recorded samples of the held-out chain {TARGET} after 100 chains, superposed on its true "
-        f"centroids in grey: {'; '.join(views)}. A frame a seed.",
-) if views else show.say("Samples after 100 chains: not recorded.")
+                      for x in drawn["100 chains", n].values()]) for n in styles}
+show.player(views, truth=truth[TARGET], labels=[f"seed {k}" for k in drawn["100 chains", "A"]], interval=1200,
+            alt=f"Recorded samples of the held-out chain {TARGET} after 100 chains, superposed on its true centroids "
+                f"in grey: {'; '.join(views)}. A frame a seed.")
 
 # %% [markdown]
 # ## One step, at each noise level
@@ -384,11 +328,8 @@ show.player(
 # deviation sd is $\sqrt{3\,(s^4\,\mathrm{sd}^2 + a^2 s^2)}$: what can be had of *any* cloud of points.
 
 # %%
-LEVELS = [0, 1, 5, 25, 49]
-schedule = get_schedule("linear")
+LEVELS, schedule = [0, 1, 5, 25, 49], get_schedule("linear")
 signal, noise = schedule.a.numpy()[LEVELS], schedule.s.numpy()[LEVELS]
-look = {"scaled residual": ("residual", "solid"), "A": ("x0", "dash"), "C": ("v", "dashdot"),
-        "A, blind to x_t and t": ("ink", "dot")}
 
 
 def linear(ids):
@@ -397,44 +338,27 @@ def linear(ids):
     return SCALE * np.sqrt(3 * (noise**4 * sd[:, None] ** 2 + (signal * noise) ** 2)).mean(0)
 
 
-def by_level(setting, name, which):
-    """(seeds, levels) RMSE in Å; None if not recorded."""
-    r, where = cells[setting, name]
-    each = [studies.recorded_ends("hundred", r, (where,), t) if which == "trained on" else
-            studies.recorded_quantity("hundred", r, where, f"held out, t = {t}, RMSE (Å)")
-            for t in LEVELS]
-    return None if any(e is None for e in each) else np.stack(each, axis=1)
-
-
-# %%
-groups, best = {}, {"trained on": linear(TRAIN), "held out": linear(TEST)}
-for setting in ("100", "100, rotated"):
-    for which in SETS:
-        lines = [show.Line(n, LEVELS, e, show.PALETTE[look[n][0]], look[n][1]) for n in look
-                 if (setting, n) in cells and (e := by_level(setting, n, which)) is not None]
-        groups[f"{setting}, {which}"] = lines and [
-            *lines, show.Line("best multiple of x_t", LEVELS, best[which], "#777777", "longdash")]
-fig = show.panels(groups, x="t", y="RMSE (Å)", title="One denoising step: trained on and held out")
-fig.update_annotations(font_size=13)
-show.figure(fig, "RMSE of one denoising step at t = 0, 1, 5, 25 and 49 for chains trained on and "
-                 "held out, without and with random rotations: the broken form, A, C and the blind "
-                 "network, median and range over seeds; and the best multiple of x_t, in "
-                 "expectation. Recorded.")
+best = {"trained on": linear(TRAIN), "held out": linear(TEST)}
+near = studies.load("hundred").query("t in @LEVELS").assign(chains="trained on")
+far = studies.load("hundred", table="quantities").assign(chains="held out", step=recipe.steps)
+far["t"] = far.quantity.str.extract(r"held out, t = (\d+), RMSE")[0].astype(float)
+one = pd.concat([near, far.rename(columns={"value": "rmse"}).dropna(subset="t")]).query("setting.str.contains('100')")
+one["where"] = one.setting + ", " + one.chains
+lines = {f"{s}, {which}": [show.Line("best multiple of x_t", LEVELS, best[which], "#777777", "longdash")]
+         for s in ("100 chains", "100 chains, rotated") for which in best}
+show.by_timestep(one.query("variant != 'A + E'"), panel="where", order=[*ORDER, *lines], lines=lines,
+                 goal=None, log_y=False, title="One denoising step: trained on and held out",
+                 alt="RMSE of one denoising step at t = 0, 1, 5, 25 and 49, without and with random rotations, "
+                     "median and range over seeds; and the best multiple of x_t, in expectation. Recorded.")
 
 # %%
-rows, helped = [], {}
-for setting, n in hundreds:
-    e = by_level(setting, n, "held out")
-    gain = None if e is None else e[:, 1:] / best["held out"][1:]
-    below = [] if e is None else [t for t, g in zip(LEVELS[1:], gain.T, strict=True) if g.max() < 1]
-    helped[setting, n] = "not recorded" if e is None else ", ".join(map(str, below)) or "none"
-    rows.append({"trained on": setting, "variant": n,
-                 **{f"t = {t}": cell(None if e is None else gain[:, k])
-                    for k, t in enumerate(LEVELS[1:])},
-                 "below 1 in all seeds at t =": helped[setting, n]})
-show.table(rows, "Held out, recorded: error of one step over that of the best multiple of x_t; "
-                 "below 1, something was learned that helps with chains never seen. One noise draw "
-                 "a chain")
+gain = one.query("chains == 'held out' and t > 0")
+gain = gain.assign(gain=gain.rmse / gain.t.map(dict(zip(LEVELS, best["held out"]))), t=gain.t.map("{:.0f}".format))
+show.dots(gain.assign(t="t = " + gain.t), value="gain", panel="t", colour="setting", order=ORDER, reference=1,
+          x="error over the multiple's", title="One step on held-out chains against the best multiple of x_t",
+          alt="Held out, recorded: error of one step over that of the best multiple of x_t, median and range over "
+              "seeds; below 1, something was learned that helps with chains never seen. One noise draw a chain.")
+largest = gain.groupby(["setting", "variant", "t"], sort=False)["gain"].max().unstack("t")
 
 # %% [markdown]
 # ## Two chains
@@ -446,24 +370,20 @@ show.table(rows, "Held out, recorded: error of one step over that of the best mu
 # %%
 if kind not in ("monomer", "complex"):
     raise ValueError(f'kind is {kind!r}: set it to "monomer" or "complex" in the parameters')
-smallest = min(catalogue(kind="complex", split="train"), key=lambda entry: entry.length)
-pair = load(smallest.id)
+pair = load(min(catalogue(kind="complex", split="train"), key=lambda entry: entry.length).id)
 parts = {c: pair.chain_index == k for k, c in enumerate(pair.chain_names)}
-show.say(f"{pair.id}: {len(pair)} residues; "
-         + ", ".join(f"chain {c} has {int(p.sum())}" for c, p in parts.items()) + ".")
+show.say(f"{pair.id}: {len(pair)} residues; " + ", ".join(f"chain {c} has {p.sum()}" for c, p in parts.items()) + ".")
 if kind == "complex":
     short = named_recipe("well_fed", profile).but(form="x0")
     short = short.but(steps=session.pick(ci=40, laptop=150, gpu=short.steps))
     two = make_batch(pair)
     joint = trained(short, two)
     each = [sampled(joint, two, k)[pair.id] for k in range(3)]
-    scored = {c: [{pair.id: structures.score(x[p], pair.centroids[p])} for x in each]
-              for c, p in {"both": slice(None), **parts}.items()}
-    show.table([{"chains": c, **shown(v)} for c, v in scored.items()],
-               f"Live: A trained on {pair.id} alone, {short.steps} steps, seed {seed}: median "
-               f"(range) of {len(each)} samples. This is memory of one complex")
-else:
-    show.say('No complex is trained on here; set `kind = "complex"` to do so.')
+    rows = [{"chains": c, **vars(structures.score(x[p], pair.centroids[p]))} for x in each
+            for c, p in {"both": slice(None), **parts}.items()]
+    show.table(pd.DataFrame(rows).rename(columns=SCORES).groupby("chains").agg(told).reset_index(),
+               f"Live: A trained on {pair.id} alone, {short.steps} steps, seed {seed}: median (range) of {len(each)} "
+               "samples. This is memory of one complex")
 
 # %% [markdown]
 # ## Your own protein
@@ -475,16 +395,13 @@ else:
 
 # %%
 own = read_structure(own_pdb, chain=own_chain or None) if own_pdb else folded[similar[0]]
-own_batch, own_truth = make_batch(own, scale=SCALE), {own.id: own.centroids}
-DRAWS = 5
-guesses = {"A, live, ten chains": [sampled(models["A"], own_batch, k) for k in range(DRAWS)],
-           "random coil": [{own.id: structures.random_coil(len(own), dice, step)}
-                           for _ in range(DRAWS)],
-           "helix": [{own.id: structures.helix(len(own), turn)}]}
-show.table([{"structure": n, **shown([structures.score_all(g, own_truth) for g in v])}
-            for n, v in guesses.items()],
-           f"Live: {own.id}, {len(own)} residues, seed {seed}: median (range) of {DRAWS} samples "
-           f"or coils, and one helix")
+own_batch, DRAWS = make_batch(own, scale=SCALE), 5
+guesses = {"A, live, ten chains": [sampled(models["A"], own_batch, k)[own.id] for k in range(DRAWS)],
+           "random coil": [structures.random_coil(len(own), dice, step) for _ in range(DRAWS)],
+           "helix": [structures.helix(len(own), turn)]}
+rows = [{"structure": n, **vars(structures.score(x, own.centroids))} for n, each in guesses.items() for x in each]
+show.table(pd.DataFrame(rows).rename(columns=SCORES).groupby("structure", sort=False).agg(told).reset_index(),
+           f"Live: {own.id}, {len(own)} residues, seed {seed}: median (range) of {DRAWS} samples or coils, one helix")
 
 # %% [markdown]
 # ## What a hundred proteins can and cannot teach
@@ -494,93 +411,66 @@ show.table([{"structure": n, **shown([structures.score_all(g, own_truth) for g i
 # Only an interval on one side of zero says *better* or *worse*.
 
 # %%
-middle = {f: {n: np.median(medians(v["held out"], f)) for n, v in base.items()}
-          for f in ("rmsd", "lddt")}
-rivals = {"rmsd": min(middle["rmsd"], key=middle["rmsd"].get),
-          "lddt": max(middle["lddt"], key=middle["lddt"].get)}
+def interval(values):
+    """Mean over chains and its 95 % bootstrap interval over chains and seeds."""
+    return pd.Series(measure.bootstrap([x.to_numpy() for _, x in values.groupby("chain")]), ["value", "low", "high"])
 
 
-def against(runs, field):
-    """Difference to the best baseline, chain by chain; None if not recorded."""
-    rival = base[rivals[field]]["held out"]
-    return measure.bootstrap([
-        np.array([getattr(v[i], field) for v in runs])
-        - np.mean([getattr(v[i], field) for v in rival]) for i in TEST]) if runs else None
-
-
-def so(interval, better):
-    """What an interval of differences says; `better` is the sign of a good one."""
-    if interval is None:
-        return "not recorded"
-    ends = sorted((better * interval.low, better * interval.high))
-    return "better" if ends[0] > 0 else "worse" if ends[1] < 0 else "open"
-
-
-# %%
-rows = []
-for (setting, n), v in hundreds.items():
-    far, near = (against(v["held out"], f) for f in ("rmsd", "lddt"))
-    rows.append({"trained on": setting, "variant": n,
-                 "RMSD above it (Å)": str(far or "not recorded"), "by RMSD": so(far, -1),
-                 "lDDT above it": str(near or "not recorded"), "by lDDT": so(near, 1)})
-show.table(rows, f"Held out, recorded: difference to the best baseline, {rivals['rmsd']} by RMSD "
-                 f"and {rivals['lddt']} by lDDT; mean (95 % interval) over chains and seeds")
-counts = {by: ", ".join(f"**{n}** {k}" for k in ("better", "worse", "open", "not recorded")
-                        if (n := [row[by] for row in rows].count(k)))
-          for by in ("by RMSD", "by lDDT")}
-show.say("Judged " + "; ".join(f"{by}, {said}" for by, said in counts.items()) + ".")
+tables, judged = [], {}
+idle = medians.xs("held out", level="chains").loc["no training"].groupby("variant").median()
+known = base[base.chains == "held out"].groupby(["variant", "chain"])[[*SCORES]].mean()
+far = found[found.setting.str.contains("100") & (found.chains == "held out")]
+far = far.set_index(["setting", "variant", "chain", "seed"])
+for field, better in (("rmsd", -1), ("lddt", 1)):  # the sign of a better score
+    rival = (better * idle[field]).idxmax()
+    apart = far[field] - known[field][rival].reindex(far.index, level="chain")
+    table = apart.groupby(["setting", "variant"]).apply(interval).unstack()
+    worst, most = np.sort(better * table[["low", "high"]]).T
+    answer = pd.Series(np.select([worst > 0, most < 0], ["better", "worse"], "open")).value_counts()
+    judged[field] = ", ".join(f"**{answer[k]}** {k}" for k in ("better", "worse", "open") if k in answer)
+    tables.append(table.reset_index().assign(score=f"{SCORES[field]}, minus {rival}"))
+show.dots(pd.concat(tables), value="value", panel="score", colour="setting", order=ORDER, log_x=False, reference=0,
+          x="score minus that of the best baseline by it", title="Held out: against the best baseline",
+          alt="Held out, recorded: RMSD (better left of 0) and lDDT (better right) minus those of the best baseline; "
+              "mean and 95 % interval over chains and seeds.")
+show.say("Judged by RMSD, " + "; by lDDT, ".join(judged.values()) + ".")
 
 # %% [markdown]
-# **Memory.** The same, on chains trained on, by how many there were. As the number of steps is the
-# same, a row that rises shows what these steps could no longer store.
+# **Memory.** Look again at the RMSD of chains trained on, by how many there were (*five scores*,
+# first panel). As the number of steps is the same, a dot further to the right shows what these steps
+# could no longer store.
+#
+# **The forms.** RMSD over A's, paired by chain and seed.
 
 # %%
-show.table([{"variant": n, **{f"{s} (Å)": cell(medians(results[s, n]["trained on"], "rmsd"))
-                              if (s, n) in cells else "not run" for s in PLAN}} for n in NAMES],
-           "Chains trained on, recorded: median RMSD by how many; median (range) over seeds")
-
-
-def over(setting, upper, lower, which):
-    """Ratio of RMSD, paired by chain and seed, and what its interval says."""
-    runs = [results[setting, n][which] for n in (upper, lower)]
-    if not all(runs):
-        return "not recorded"
-    ratio = measure.ratio(*([np.array([v[i].rmsd for v in r]) for i in runs[0][0]] for r in runs))
-    return f"{ratio}: " + ("larger" if ratio.low > 1 else "smaller" if ratio.high < 1 else "open")
-
-
-PAIRS = [(s, "scaled residual", "A") for s in ("10", "100", "100, rotated")]
-PAIRS += [("100", n, "A") for n in NAMES[2:]] + [("100, rotated", "C", "A")]
-ratios = {pair: {w: over(*pair, w) for w in SETS} for pair in PAIRS}
-show.table([{"after": s, "RMSD of": n, "over that of": m,
-             **{f"chains {w}": v for w, v in each.items()}} for (s, n, m), each in ratios.items()],
-           "The forms, recorded: ratio of RMSD, geometric mean (95 % interval) over chains and "
-           "seeds; open where the interval holds 1")
+by_form = found.query("setting != '1 chain'").pivot_table("rmsd", ["setting", "chains", "chain", "seed"], "variant")
+ratios = np.log(by_form.drop(columns=[*makers, "A"]).div(by_form["A"], axis=0)).stack().dropna()
+ratios = np.exp(ratios.groupby(["variant", "setting", "chains"]).apply(interval).unstack())
+show.dots(ratios.reset_index(), value="value", panel="chains", colour="setting", order=ORDER,
+          reference=1, x="ratio of RMSD", title="The forms: RMSD over A's",
+          alt="Ratio of RMSD to A's, geometric mean and 95 % interval over chains and seeds, for chains trained on "
+              "and held out; open where the bar crosses 1. Recorded.")
 
 # %% [markdown]
 # **What the numbers say**, all computed:
 
 # %%
-def level(setting, n, which):
-    """Median RMSD in Å, for a sentence."""
-    return f"{n} {cell(medians(results[setting, n][which], 'rmsd'))} Å"
-
-
-blind, size = NAMES[-1], recipe.size
-lines = [f"- Median RMSD, {s} chains, {w}: "
-         + ", ".join(level(s, n, w) for n in ("scaled residual", "A", blind)) + "."
-         for s in ("10", "100") for w in SETS]
-apart = "; ".join(f"{s}: {v['held out']}" for (s, n, m), v in ratios.items() if n == "scaled residual")
-lines += [f"- Does seeing $x_t$ help memory? RMSD of the blind network over A's, chains trained "
-          f"on: {ratios['100', blind, 'A']['trained on']}.",
-          f"- Is the repaired form ahead on held-out chains? RMSD of broken over A's: {apart}.",
-          "- Sampled folds of held-out chains, against the best baseline: "
-          + "; ".join(f"{by} {said}" for by, said in counts.items()) + ".",
-          "- One step on held-out chains, below the best multiple of $x_t$ in all seeds: "
-          + "; ".join(f"{n} ({s}) at t = {t}" for (s, n), t in helped.items()) + "."]
-lines += [f"- All of this after {recipe.steps} steps with {size.trunk_layers} + "
-          f"{size.denoiser_blocks} blocks of width {size.width}."]
-show.say("\n".join(lines))
+ratios["says"] = [f"{measure.Interval(*row)}: {'larger' if row[1] > 1 else 'smaller' if row[2] < 1 else 'open'}"
+                  for row in ratios.values]
+form, *_, blind = plans.MANY_VARIANTS
+lines = [f"Median RMSD, {s}, {w}: "
+         + ", ".join(f"{n} {told(medians.loc[(s, n, w), 'rmsd'])} Å" for n in (form, "A", blind))
+         for s in ("10 chains", "100 chains") for w in ("trained on", "held out")]
+lines += ["Does seeing $x_t$ help memory? RMSD of the blind network over A's, chains trained on: "
+          f"{ratios['says'][blind, '100 chains', 'trained on']}",
+          f"Is the repaired form ahead on held-out chains? RMSD of the {form} over A's: "
+          + "; ".join(f"{s}: {x}" for s, x in ratios["says"][form].xs("held out", level="chains").items()),
+          "Sampled folds of held-out chains, against the best baseline: by RMSD " + "; lDDT ".join(judged.values()),
+          "One step on held-out chains, below the best multiple of $x_t$ in all seeds: "
+          + "; ".join(f"{n} ({s}) at t = {', '.join(x.index[x < 1]) or 'none'}" for (s, n), x in largest.iterrows()),
+          f"All of this after {recipe.steps} steps with {recipe.size.trunk_layers} + {recipe.size.denoiser_blocks} "
+          f"blocks of width {recipe.size.width}"]
+show.say("\n".join(f"- {line}." for line in lines))
 
 # %% [markdown]
 # ## What to take away
@@ -589,12 +479,12 @@ show.say("\n".join(lines))
 #   give it. So a small error on the chains trained on is memory, in any form. Whether looking at
 #   $x_t$ helped or hurt this memory is computed above.
 # - A form that is ahead on the chains trained on *fits* better. Only one that is ahead on held-out
-#   ones too has learned more: read both columns of the ratios.
+#   ones too has learned more: read both panels of the ratios.
 # - To denoise one step on a chain never seen, it is enough to know what all proteins share: steps of
 #   one length, helices, compactness. To fold it, the sequence must be read. The first may be learned
 #   from a hundred chains and the second not: the computed lines on one step and on sampled folds say.
 # - Random rotations take the constant away: what is learned has to hold in any orientation. Compare
-#   the rotated rows with the others.
+#   the rotated dots with the others.
 # - Without a baseline, an RMSD or an lDDT of a held-out chain says nothing.
 # - A small model, few steps and a hundred folds: a missing gain here says nothing about a large one
 #   with many thousands of chains, and few seeds do not settle small differences.
@@ -664,13 +554,12 @@ solution_3 = float(np.median(unrelated(TEST, TRAIN)))
 answer = solution_3 if my_random is None else my_random
 assert abs(answer - solution_3) < 0.05, f"it is {solution_3:.2f}"
 print("not answered; the solution is" if my_random is None else "right:", f"{answer:.2f}; "
-      f"A after 100 chains, held out: {cell(medians(results['100', 'A']['held out'], 'tm_score'))}")
+      f"A after 100 chains, held out: {told(medians.loc[('100 chains', 'A', 'held out'), 'tm_score'])}")
 
 # %%
-goal("padding of sorted batches, share", min(shares.values()), "<", 0.1)
+goal("padding of sorted batches, share", by_length, "<", 0.1)
 goal("mirror image of a chain, lDDT", mirrored.lddt, ">=", 0.999)
-metric("helix, held out, median RMSD", medians(base["helix"]["held out"], "rmsd")[0], "Å")
+metric("helix, held out, median RMSD", medians.loc[("no training", "helix", "held out"), "rmsd"].item(), "Å")
 metric("TM-score of unrelated chains, median", solution_3)
-for name, which in live:
-    metric(f"{name}, live, chains {which}, RMSD of samples",
-           medians(live[name, which], "rmsd")[0], "Å")
+for (name, which), value in live.groupby(["variant", "chains"])["rmsd"].median().items():
+    metric(f"{name.replace('scaled residual', 'broken')}, live, chains {which}, RMSD of samples", value, "Å")

@@ -4,7 +4,8 @@
 # The report ends with a diagnosis and a plan. Here every sentence of it that can be measured is an
 # object in code, with a number for each setting and a rule that decides. What comes out is a
 # ledger: *supported*, *refuted*, *depends on the regime* or *not decided*, claim by claim, and
-# what to change in a real code base first.
+# what to change in a real code base first. The form in question is the scaled residual (the
+# report's).
 #
 # **You will learn** to turn a sentence into a measurement, to fix the rule before the run, and to
 # live with "it depends". **Time:** 20 minutes to read, under a minute to run.
@@ -16,14 +17,16 @@ seed = 0
 
 # %%
 import numpy as np
+import pandas as pd
 import plotly.graph_objects as go
 
 from resfold_nb import measure, show, studies
-from resfold_nb.verdict import Claim, Rule, rules as claims, evidence, judge, ledger
-from resfold_nb.studies import plans
 from resfold_nb.data import load, make_batch
 from resfold_nb.diffusion import FORMS
+from resfold_nb.studies import plans
 from resfold_nb.training import named_recipe
+from resfold_nb.training.recipes import FROZEN_ON
+from resfold_nb.verdict import Claim, Rule, evidence, judge, ledger, rules
 from resfold_nb.workbook import goal, metric, start
 
 session = start(profile, seed, notebook="16_verdict")
@@ -54,7 +57,7 @@ session = start(profile, seed, notebook="16_verdict")
 every = [j for judgements in ledger.judged().values() for j in judgements]
 example = next(j for j in every if j.claim.id == "primary-cause")
 show.say(f"The rule of *{example.claim.id}*: {example.claim.rule}. Rules of verdict: version "
-         f"{claims.RULES_VERSION}. {claims.RULES_CHANGED} In the ledger: {len(every)} claims, "
+         f"{rules.RULES_VERSION}. {rules.RULES_CHANGED} In the ledger: {len(every)} claims, "
          f"{sum(len(j.findings) for j in every)} intervals.")
 show.table([{"setting": f.setting, "ratio (95 % interval)": str(f.value or "not recorded"), "answer": a}
             for f, a in zip(example.findings, example.answers)],
@@ -75,50 +78,41 @@ show.say(f"So: **{example.verdict}**.")
 
 # %%
 BUDGET, DEPTH, PROTEIN = "500 steps x 1", "3 layers", "1HZ6_A"
+AT = {1: "t = 1", 25: "t = 25", 49: "t = 49", "sampled": "sampled"}
 batch = make_batch(load(PROTEIN))
 recipes = {form: plans.regime(BUDGET, DEPTH, form, profile) for form in plans.FORMS_COMPARED}
-runs = {form: measure.train_and_measure(recipe, batch, seed, device=session.device, marks=(),
-                           progress=show.progress) for form, recipe in recipes.items()}
-rows = [{"form": FORMS[form].label, **{f"t = {t} (Å)": run.last.errors.rmse[t] for t in (1, 25, 49)},
-         "sampled (Å)": run.last.sampled_rmse} for form, run in runs.items()]
-steps = runs["x0"].recipe.steps
-show.table(rows, f"Live: RMSE after {steps} steps of one noise level, {DEPTH}, {PROTEIN}, seed {seed}, "
-                 f"{session.device}")
+runs = {form: measure.train_and_measure(recipe, batch, seed, device=session.device, marks=(), progress=show.progress)
+        for form, recipe in recipes.items()}
+live = studies.frame_of(runs).query("step == steps").pivot(index="form", columns="t", values="rmse")
+live = live.loc[[*runs], [*AT]]
+table = live.rename(index=lambda form: FORMS[form].label, columns=lambda t: f"{AT[t]} (Å)")
+show.table(table.rename_axis(columns=None).reset_index(),
+           f"Live: RMSE after {recipes['x0'].steps} steps of one noise level, {DEPTH}, {PROTEIN}, seed {seed}, "
+           f"{session.device}")
 
 # %%
-def recorded_row(form, t):
-    """The recorded error of this seed at the end, or None."""
-    curve = studies.recorded_curve("core", recipes[form], PROTEIN, t)
-    return None if curve is None or seed not in curve.seeds else curve.rmse[curve.seeds.index(seed), -1]
-
-
-pairs = [(runs[form].last.errors.rmse[t], recorded_row(form, t)) for form in runs for t in (1, 25, 49)]
-known = [(live, old) for live, old in pairs if old is not None]
-if known:
-    apart = max(abs(live - old) for live, old in known)
+core = studies.load("core").query("step == steps")
+old = core[core.hash.isin(r.hash for r in recipes.values()) & (core.protein == PROTEIN) & (core.seed == seed)]
+if len(old):
+    old = old.pivot(index="form", columns="t", values="rmse")
+    apart = (live - old)[[1, 25, 49]].abs().max(axis=None)
     show.say(f"Largest distance from the recorded run of the same recipe and seed: **{apart:.3f} Å** "
              "(recorded to 0.001 Å; other machines, versions and thread counts may differ more).")
 else:
     show.say("This profile's or seed's run is **not recorded**: nothing to compare with.")
-
-# %%
-live = {form: {t: run.last.errors.rmse[t] if t != "sampled" else run.last.sampled_rmse
-               for t in evidence.ENDS} for form, run in runs.items()}
-effects = {t: {"only the scale": live["skip_unscaled"][t] / live["residual"][t],
-               "only the skip": live["scaled_no_skip"][t] / live["residual"][t],
-               "both (fix A)": live["x0"][t] / live["residual"][t]} for t in evidence.ENDS}
-show.table([{"at": evidence.say(t), **{f"dropping {k}": v for k, v in each.items()}}
-            for t, each in effects.items()],
-           "Live, one seed: error over the broken form's; below 1 is better")
+dropped = {"only the scale": "skip_unscaled", "only the skip": "scaled_no_skip", "both (fix A)": "x0"}
+effects = (live.loc[dropped.values()] / live.loc["residual"]).set_axis(dropped).rename(columns=AT)
+show.table(effects.rename_axis("dropping").rename_axis(columns=None).reset_index(),
+           "Live, one seed: error over the scaled residual's; below 1 is better")
 show.say("One seed decides nothing. It shows what a setting's ratio is made of; the ledger has them "
          "with intervals.")
 
 # %% [markdown]
 # ## The count
 
-# %%
+# %% tags=["plot"]
 fig = go.Figure()
-for verdict in claims.VERDICTS:
+for verdict in rules.VERDICTS:
     sign, colour = show.VERDICT_MARKS[verdict]
     values = [ledger.counts(js)[verdict] for js in ledger.judged().values()]
     fig.add_bar(y=list(ledger.judged()), x=values, orientation="h", name=f"{sign} {verdict}",
@@ -154,120 +148,108 @@ show.say(f"Of {len(every)} claims, {after} have a rule set **after** its study h
 # The ledger stands on small networks. So the 2 × 2 of skip and scale was recorded once more on a GPU
 # with the public code's 13.76 million parameters, in the two recipes that grow with the profile (*well
 # fed* is small in all). *Starved* grows in size alone; *as published* is whole there, with four times the
-# noise levels too, so its points tell of size and budget together. **Predict first:** of the changes that help on the laptop, how many hurt at full
-# size?
+# noise levels too, so its points tell of size and budget together. **Predict first:** of the changes
+# that help on the laptop, how many hurt at full size?
 #
 # Each point is one change in one recipe at one place: left of the dotted line it helps on the laptop,
 # below the other one at full size. Recorded with
 # `python -m resfold_nb study contrast --profile gpu --out data/recorded`.
 
 # %%
-SIZED = {"drop the scale alone": "skip_unscaled", "drop the skip alone": "scaled_no_skip",
-         "A: drop both": "x0"}
-SHAPES = {"starved": "circle", "as_published": "diamond"}
-sized = [(change, name, when, *(evidence.contrast_change(form, name, when, size).value
-                                for size in ("laptop", "gpu")))
-         for change, form in SIZED.items() for name in SHAPES for when in evidence.ENDS]
-sized = [row for row in sized if row[3] is not None and row[4] is not None]
+def intervals(ratios, by):
+    """Geometric mean of paired ratios and its 95 % bootstrap interval over proteins and seeds."""
+    def one(group):
+        return pd.Series(np.exp(measure.bootstrap([np.log(x).to_numpy() for _, x in group.groupby("protein")])),
+                         ["ratio", "low", "high"])
+    return ratios.groupby(by).apply(one).unstack()
 
-# %%
+
+def over_residual(frame):
+    """Each form's error over the scaled residual's; superposed where the training was."""
+    frame = frame.assign(error=frame.rmsd.where(frame.superposed, frame.rmse))
+    errors = frame.pivot_table("error", ["recipe", "t", "protein", "seed"], "form")
+    return errors.div(errors.pop("residual"), axis=0).stack()
+
+
+CHANGES = {"skip_unscaled": "drop the scale alone", "scaled_no_skip": "drop the skip alone", "x0": "A: drop both"}
+BY = ["form", "recipe", "t"]
+small, large = (intervals(over_residual(studies.load("contrast", size).query(
+    "step == steps and protein == @FROZEN_ON and recipe in ['starved', 'as published'] and t in @AT")), BY)
+    for size in ("laptop", "gpu"))
+sized = pd.concat([small, large.add_suffix(", gpu")], axis=1, join="inner")
+
+# %% tags=["plot"]
 fig = go.Figure()
-for change, form in SIZED.items():
-    for name, shape in SHAPES.items():
-        mine = [row for row in sized if row[:2] == (change, name)]
-        bars = [dict(type="data", symmetric=False, thickness=1, width=0,
-                     array=[row[k].high - row[k].estimate for row in mine],
-                     arrayminus=[row[k].estimate - row[k].low for row in mine]) for k in (3, 4)]
-        fig.add_scatter(x=[row[3].estimate for row in mine], y=[row[4].estimate for row in mine],
-                        error_x=bars[0], error_y=bars[1], mode="markers", hovertext=[str(row[2]) for row in mine],
-                        marker=dict(color=show.PALETTE[form], symbol=shape, size=10),
-                        name=f"{change}, {name.replace('_', ' ')}")
+for form, change in CHANGES.items():
+    for name, shape in {"starved": "circle", "as published": "diamond"}.items():
+        mine = sized.query("form == @form and recipe == @name")
+        bars = [dict(type="data", symmetric=False, thickness=1, width=0, array=mine["high" + of] - mine["ratio" + of],
+                     arrayminus=mine["ratio" + of] - mine["low" + of]) for of in ("", ", gpu")]
+        fig.add_scatter(x=mine["ratio"], y=mine["ratio, gpu"], error_x=bars[0], error_y=bars[1], mode="markers",
+                        hovertext=[str(t) for t in mine.index.get_level_values("t")], name=f"{change}, {name}",
+                        marker=dict(color=show.PALETTE[form], symbol=shape, size=10))
 fig.add_shape(type="line", x0=0.1, y0=0.1, x1=30, y1=30, line=dict(dash="dash", width=1))
 fig.add_vline(1, line=dict(dash="dot", width=1)).add_hline(1, line=dict(dash="dot", width=1))
 for update in (fig.update_xaxes, fig.update_yaxes):
     update(type="log", exponentformat="none", dtick=1, tickformat="~g", range=[-1.1, 1.7])
-fig.update_layout(title="Error over the broken form's: laptop and full size", height=560,
+fig.update_layout(title="Error over the scaled residual's: laptop and full size", height=560,
                   xaxis_title="laptop (ratio)", yaxis_title="full size (ratio)",
                   legend=dict(orientation="h", y=-0.2))
-if sized:
-    show.figure(fig, "The ratio of a change's error to the broken form's on the laptop, across, and at full size, up, "
-                     "with bars for 95 % intervals; on the dashed line both are equal. 1HZ6_A, at t = 1, 25, 49 and "
-                     "sampled.")
-else:
-    show.say("Full size: **not recorded**.")
+show.figure(fig, "The ratio of a change's error to the scaled residual's on the laptop, across, and at full size, "
+                 "up, with bars for 95 % intervals; on the dashed line both are equal. 1HZ6_A, at t = 1, 25, 49 and "
+                 "sampled.")
 
 # %%
-def side(value):
-    return "helps" if value.high < 1 else "hurts" if value.low > 1 else "open"
-
-
-if sized:
-    judged = [(side(row[3]), side(row[4]), row) for row in sized]
-    clear = [j for j in judged if "open" not in j[:2]]
-    turned = [f"{row[0]} in {row[1].replace('_', ' ')}, {evidence.say(row[2])} ({row[3].estimate:.2f} on the laptop, "
-              f"{row[4].estimate:.2f} at full size)" for a, b, row in clear if a != b]
-    show.say(f"Of {len(judged)} places, {len(clear)} have an interval on one side of 1 at both sizes; "
-             f"**{len(clear) - len(turned)} of these agree**. Turned round: {'; '.join(turned) or 'none'}.")
+clear = sized[((sized.low > 1) | (sized.high < 1)) & ((sized["low, gpu"] > 1) | (sized["high, gpu"] < 1))]
+turned = clear[(clear.ratio < 1) != (clear["ratio, gpu"] < 1)]
+told = [f"{CHANGES[form]} in {name}, {AT[t]} ({row.ratio:.2f} on the laptop, {row['ratio, gpu']:.2f} at full size)"
+        for (form, name, t), row in turned.iterrows()]
+show.say(f"Of {len(sized)} places, {len(clear)} have an interval on one side of 1 at both sizes; "
+         f"**{len(clear) - len(turned)} of these agree**. Turned round: {'; '.join(told) or 'none'}.")
 
 # %% [markdown]
 # ## What to change first
 #
-# You have a broken form in your own code. Which single change would have helped in *every* recipe, and
-# which might hurt? Each row changes one thing in the broken model; the table is sorted by its *worst*
-# recipe, because you do not know which one is yours.
+# You have the scaled residual in your own code. Which single change would have helped in *every*
+# recipe, and which might hurt? Each row changes one thing; rows are sorted by their *worst* recipe,
+# because you do not know which one is yours.
 
 # %%
-FORM_CHANGES = {"A: drop scale and skip": "x0", "drop the scale alone": "skip_unscaled",
-                "drop the skip alone": "scaled_no_skip", "B: predict noise": "eps",
-                "C: predict velocity": "v"}
-
-
-def changes(when):
-    """change -> recipe -> interval of the error over the broken form's; None: not recorded."""
-    found = {name: [evidence.compare(r, *(evidence.core_errors(named_recipe(r, form=f), when)
-                                          for f in (form, "residual"))) for r in plans.CORE_RECIPES]
-             for name, form in FORM_CHANGES.items()}
-    for factor in plans.FACTORS:
-        each = evidence.factor_ratio(factor, ("residual",), (when,))
-        if factor not in ("random rotations", "coordinates in Å"):  # other tasks, not repairs
-            found[factor] = each
-    return {name: {r: next((f.value for f in each if f.setting.startswith(r)), None)
-                   for r in plans.CORE_RECIPES} for name, each in found.items()}
-
-
-def worst(each):
-    """The largest known ratio over recipes; infinity where nothing is known."""
-    return max((v.estimate for v in each.values() if v is not None), default=np.inf)
+core = core.query("t != 0").assign(when=lambda x: np.where(x.t == "sampled", "sampled", "worst t"))
+worst = core.groupby(["hash", "when", "protein", "seed"])[["rmse", "rmsd"]].max()
+FORM_CHANGES = {"A: drop scale and skip": "x0", "drop the scale alone": "skip_unscaled", "C: predict velocity": "v",
+                "drop the skip alone": "scaled_no_skip", "B: predict noise": "eps"}
+ratios = {}
+for name in plans.CORE_RECIPES:
+    base = named_recipe(name, form="residual")
+    changes = {label: named_recipe(name, form=form) for label, form in FORM_CHANGES.items()}
+    changes |= {factor: change(base) for factor, change in plans.FACTORS.items() if plans.factor_applies(factor, base)
+                and factor not in ("random rotations", "coordinates in Å")}  # other tasks, not repairs
+    for label, changed in changes.items():
+        kind = "rmsd" if base.superposed or changed.superposed else "rmse"
+        ratios[label, base.name] = (worst.loc[changed.hash, kind] / worst.loc[base.hash, kind]).dropna()
+ranked = intervals(pd.concat(ratios, names=["change", "recipe"]), ["when", "change", "recipe"])
 
 # %%
-ranked = {}
 for when in ("worst t", "sampled"):
-    found = {k: v for k, v in changes(when).items() if any(v.values())}
-    ranked[when] = sorted(found.items(), key=lambda item: worst(item[1]))
-    if ranked[when]:
-        show.table([{"change": name, **{r: str(v or "not run") for r, v in each.items()}}
-                    for name, each in ranked[when]],
-                   f"Recorded, study core: {when}, error over the broken form's, one change each (forms: two "
-                   "proteins x five seeds; factors: one protein x two seeds)")
-    else:
-        show.say(f"Study core is **not recorded**: no order by {when}.")
+    table = ranked.loc[when]
+    last = table["ratio"].groupby("change").max().sort_values()
+    show.dots(table.reset_index(), value="ratio", rows="change", colour="recipe", reference=1,
+              order=[*last.index, "starved", "well fed", "as published"], x="error over the scaled residual's",
+              title=f"One change each: {when}",
+              alt=f"Recorded, study core: {when}, error over the scaled residual's, a row a change, sorted by its "
+                  "worst recipe; left of the line at 1 it helps. Forms: two proteins × five seeds; factors: one "
+                  "protein × two seeds; 95 % intervals.")
+    show.say(f"**{when.capitalize()}.** Helped by a tenth or more in every recipe where it was run: "
+             f"{'; '.join(last.index[last < 1 / 1.1]) or 'nothing'}. Hurt in at least one: "
+             f"{'; '.join(last.index[last > 1.1]) or 'nothing'}.")
 
 # %%
-def sentence(when):
-    """What the table's order says, in words."""
-    helps = [name for name, each in ranked[when] if worst(each) < 1 / 1.1]
-    hurts = [name for name, each in ranked[when] if worst(each) > 1.1]
-    return (f"**{when.capitalize()}.** Helped by a tenth or more in every recipe where it was run: "
-            f"{'; '.join(helps) or 'nothing'}. Hurt in at least one: {'; '.join(hurts) or 'nothing'}.")
-
-
-for when in ranked:
-    if ranked[when]:
-        show.say(sentence(when))
-blind = evidence.study_ratio("velocity", "A, blind to x_t and t", "A", ("one protein", "random rotations",
-                                                                        "ten chains"), ("sampled",))
+velocity = studies.load("velocity").query("step == steps and t == 'sampled'")
+samples = velocity.pivot_table("rmsd", ["setting", "protein", "seed"], "variant")
+blind = intervals((samples["A, blind to x_t and t"] / samples["A"]).dropna(), "setting")
 show.say("Before any of it, run the blind network. Its samples over A's: "
-         + "; ".join(f"{f.setting.split(',')[0]} {f.value or 'not recorded'}" for f in blind)
+         + "; ".join(f"{setting} {measure.Interval(*row)}" for setting, row in blind.iterrows())
          + ". Where that is below 1, the test you debug with has an answer that needs no denoising, and a "
            "model that passes it has shown little.")
 
@@ -277,11 +259,11 @@ show.say("Before any of it, run the blind network. Its samples over A's: "
 # 1. **Find out what your test can show.** Train a blind network beside the model. If it wins, the test
 #    asks for a constant; turn the protein at random, or train on many.
 # 2. **Draw the error by t** with its three baselines, and sample. The two can disagree about the
-#    same change: compare the two tables above.
+#    same change: compare the two pictures above.
 # 3. **Change one thing.** A fix that changes two (A drops scale *and* skip) names no culprit.
 # 4. **Feed it first.** More noise levels a step, warm-up and clipping belong to the budget, not
-#    to the diagnosis: compare the three columns above before blaming a formula.
-# 5. **Then the order of the table above**, from the top, stopping where the goal is met.
+#    to the diagnosis: compare the three colours above before blaming a formula.
+# 5. **Then the order of the pictures above**, from the top, stopping where the goal is met.
 #
 # What the ledger cannot say: anything about the report's own run, whose size, batch, optimiser and
 # protein are not known; about full-size networks beyond the figure above; about proteins other than
@@ -289,10 +271,10 @@ show.say("Before any of it, run the blind network. Its samples over A's: "
 # does.
 
 # %%
-lacking = [name for name in ("core", "hundred") if not studies.recorded_runs(f"{name}_gpu")]
-for name in lacking:
-    show.say(f"Study {name} at full size (profile gpu): **not recorded**. "
-             f"`python -m resfold_nb study {name} --profile gpu --out data/recorded` makes it.")
+for name in ("core", "hundred"):
+    if studies.load(name, "gpu", table="runs").empty:
+        show.say(f"Study {name} at full size (profile gpu): **not recorded**. "
+                 f"`python -m resfold_nb study {name} --profile gpu --out data/recorded` makes it.")
 
 # %% [markdown]
 # ## Exercises
@@ -310,7 +292,7 @@ solution_1 = ("depends on the regime", "not decided")
 
 # %% tags=["check"]
 answer = solution_1 if my_verdicts is None else tuple(my_verdicts)
-right = tuple(claims.verdict_of(x) for x in (("yes", "yes", "open", "no"), ("yes", "yes", "open", "open")))
+right = tuple(rules.verdict_of(x) for x in (("yes", "yes", "open", "no"), ("yes", "yes", "open", "open")))
 assert answer == right, f"it is {right}"
 print("not answered; the solution is" if my_verdicts is None else "right:", answer)
 
