@@ -19,6 +19,7 @@ from resfold_nb.show.player import Library
 from resfold_nb.show.theme import FIGURE_CONFIG, PLOTLY_MIME
 
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
+METRIC_MIME = "application/vnd.resfold.metric+json"
 WIDGET_STATE = "application/vnd.jupyter.widget-state+json"
 
 
@@ -50,7 +51,7 @@ def _write_page(notebook: NotebookNode, source_path: Path, target: Path, written
     from nbconvert import HTMLExporter
 
     scripts = _scripts(notebook)
-    for prepare in (_share_3dmol, _drop_orphaned_views, _plotly_as_html):
+    for prepare in (_drop_metrics, _share_3dmol, _drop_orphaned_views, _plotly_as_html):
         prepare(notebook)
     if written_in is not None:
         _lead_links(notebook, Path(written_in), target.parent)
@@ -156,6 +157,13 @@ def _share_3dmol(notebook: NotebookNode) -> None:
     for model in _widget_state(notebook).values():
         if model["state"].get("_anywidget_id") == f"{Library.__module__}.{Library.__name__}":
             model["state"]["source"] = ""
+
+
+def _drop_metrics(notebook: NotebookNode) -> None:
+    """Numbers that were kept for the runner and have nothing to show."""
+    for cell in notebook.cells:
+        if "outputs" in cell:
+            cell.outputs = [output for output in cell.outputs if set(output.get("data", [])) != {METRIC_MIME}]
 
 
 def _drop_orphaned_views(notebook: NotebookNode) -> None:
