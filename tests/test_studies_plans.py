@@ -11,28 +11,14 @@ import pytest
 import torch
 
 from resfold_nb.measure.cost import training_cost
-from resfold_nb.studies.plans import (
-    CORE_PROTEINS,
-    CORE_RECIPES,
-    FACTORS,
-    STUDIES,
-    Cell,
-    core,
-    crossed,
-    factor_applies,
-    regime,
-    variant,
-)
-from resfold_nb.studies.estimate import price
+from resfold_nb.measure.run import marks_for
+from resfold_nb.studies import estimate
+from resfold_nb.studies.estimate import estimated
+from resfold_nb.studies.plans import (CORE_PROTEINS, CORE_RECIPES, FACTORS, STUDIES, Cell, core, crossed,
+                                      factor_applies, regime, variant)
 from resfold_nb.studies import samples
-from resfold_nb.studies.proteins import (
-    FIRST_TEN,
-    HUNDRED,
-    batch_for,
-    chains_of,
-    held_out_batch,
-    hundred_ids,
-)
+from resfold_nb.studies.proteins import (FIRST_TEN, HUNDRED, TEN_CHAINS, batch_for, chains_of, held_out_batch,
+                                         hundred_ids)
 from resfold_nb.data import Batch, catalogue, load, make_batch, rmsd, training_set_scale
 from resfold_nb.model import NetworkSize
 from resfold_nb.training import Recipe, loop, named_recipe, train
@@ -236,11 +222,19 @@ def test_what_serves_two_plans_is_run_with_all_that_either_measures() -> None:
     assert [(c.marks, c.measured) for c in cells] == [(5, "core")] * 5
 
 
-def test_a_price_counts_what_will_be_done_and_times_each_kind_once() -> None:
+def test_an_estimate_measures_sets_of_chains_at_their_fewer_marks(monkeypatch) -> None:
+    monkeypatch.setattr(estimate, "_cost_of", lambda *kind: (0.0, 0.0, 1.0))  # a second for each look
+    recipe = named_recipe("well_fed", "ci").but(steps=100)
+    cells = [Cell(recipe, protein, 0, "ci", marks=20) for protein in ("1WY3_A", TEN_CHAINS)]
+    found = [estimated([c]).seconds[c.key] for c in cells]
+    assert found == [len(marks_for(100, marks)) for marks in (20, 8)] and found[0] > found[1]
+
+
+def test_an_estimate_counts_what_will_be_done_and_times_each_kind_once() -> None:
     recipe = named_recipe("well_fed", "ci")
     cells = [Cell(recipe.but(form=form, steps=steps), "1WY3_A", seed, "ci", marks=0)
              for form, steps in (("x0", 10), ("v", 30)) for seed in range(2)]
-    found = price(cells)
+    found = estimated(cells)
     assert (found.runs, found.steps, found.shapes) == (4, 80, 1)
     assert found.draws == 80 * recipe.noise_levels
     batch = batch_for(recipe, "1WY3_A")

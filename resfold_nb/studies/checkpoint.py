@@ -3,29 +3,24 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 
 import torch
 
+from resfold_nb.data.atomic import write_whole
 from resfold_nb.model import Predictor
 from resfold_nb.training import Recipe, build
 
 
 def save_checkpoint(path: str | Path, predictor: Predictor, recipe: Recipe, *, seed: int, step: int) -> Path:
     """Write weights, recipe, seed and step to one .safetensors file, whole or not at all."""
-    from safetensors.torch import save_file
+    from safetensors.torch import save
 
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     metadata = {"recipe": json.dumps(recipe.as_dict()), "seed": str(seed), "step": str(step)}
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        weights = {k: v.detach().cpu().contiguous() for k, v in predictor.state_dict().items()}
-        save_file(weights, unfinished, metadata)
-        os.replace(unfinished, path)
-    finally:
-        unfinished.unlink(missing_ok=True)
+    weights = {k: v.detach().cpu().contiguous() for k, v in predictor.state_dict().items()}
+    write_whole(path, save(weights, metadata))
     return path
 
 

@@ -7,13 +7,14 @@ import itertools
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from resfold_nb.data import Batch
 from resfold_nb.engine import train
 from resfold_nb.measure.cost import training_cost
 from resfold_nb.measure.errors import error_by_timestep
-from resfold_nb.measure.run import marks_for
 from resfold_nb.model import Predictor
+from resfold_nb.studies.groups import looks
 from resfold_nb.studies.plans import Cell
 from resfold_nb.studies.proteins import batch_for
 from resfold_nb.training import Recipe
@@ -22,8 +23,8 @@ TIMED, WARM = 2, 2  # steps of each shape, after some that are not timed: a GPU 
 
 
 @dataclass(frozen=True)
-class Price:
-    """The cost of runs that are to be done.
+class Estimate:
+    """What the runs that are to be done will take.
 
     Attributes
     ----------
@@ -49,17 +50,17 @@ class Price:
                 f"{TIMED} timed steps of each of {self.shapes} kinds of run")
 
 
-def price(cells: Sequence[Cell], device: str = "cpu") -> Price:
+def estimated(cells: Sequence[Cell], device: str = "cpu") -> Estimate:
     """Count and time a few steps of each kind of run; takes a fraction of a second for each."""
-    kinds = {(shape(cell.recipe), cell.protein) for cell in cells}
-    costs = {kind: _cost_of(*kind, device) for kind in kinds}
+    kinds = {(shape(cell.recipe), cell.protein): cell for cell in cells}
+    costs = {kind: _cost_of(*kind, looks(cell, batch_for(*kind)), device) for kind, cell in kinds.items()}
     teraflop, seconds = 0.0, {}
     for cell in cells:
         flop, step, look = costs[shape(cell.recipe), cell.protein]
-        marks = len(marks_for(cell.recipe.steps, cell.marks)) if cell.marks else 1
+        marks = looks(cell, batch_for(cell.recipe, cell.protein))["marks"]
         teraflop += cell.recipe.steps * flop
-        seconds[cell.key] = cell.recipe.steps * step + marks * look
-    return Price(len(cells), sum(c.recipe.steps for c in cells),
+        seconds[cell.key] = cell.recipe.steps * step + max(1, len(marks)) * look
+    return Estimate(len(cells), sum(c.recipe.steps for c in cells),
                  sum(c.recipe.steps * c.recipe.noise_levels for c in cells), teraflop, seconds, len(kinds))
 
 
@@ -70,17 +71,22 @@ def shape(recipe: Recipe) -> Recipe:
                       rotate=False, zero_init_output=False, weight_decay=0.0, cosine_decay=False, scale="own")
 
 
-def _cost_of(recipe: Recipe, protein: str, device: str) -> tuple[float, float, float]:
+def _cost_of(recipe: Recipe, protein: str, look: dict[str, Any], device: str) -> tuple[float, float, float]:
     """TFLOP and seconds of one step, and seconds of measuring once."""
     batch, plan = batch_for(recipe, protein), recipe.rollout
     predictor, step = _timed(recipe.but(rollout=None), batch, device)
     if plan is not None:
         rolled = recipe.but(rollout=dataclasses.replace(plan, share=1.0))
         step += plan.share * (_timed(rolled, batch, device)[1] - step)
+    # measuring once calls the network at 50 timesteps with its draws, and at 49 with its copies
+    draw, copy = (_seconds_a_call(predictor, batch, look[at_once]) for at_once in ("draws", "copies"))
+    return training_cost(recipe, batch).teraflop / recipe.steps, step, 50 * draw + 49 * copy
+
+
+def _seconds_a_call(predictor: Predictor, batch: Batch, copies: int) -> float:
     start = time.perf_counter()
-    error_by_timestep(predictor, batch, draws=2, timesteps=(25, 49))
-    one = (time.perf_counter() - start) / 2  # measuring once calls the network at 50 + 49 timesteps
-    return training_cost(recipe, batch).teraflop / recipe.steps, step, 99 * one
+    error_by_timestep(predictor, batch, draws=copies, timesteps=(25, 49))
+    return (time.perf_counter() - start) / 2
 
 
 def _timed(recipe: Recipe, batch: Batch, device: str) -> tuple[Predictor, float]:

@@ -28,12 +28,12 @@ from resfold_nb.engine import best_device
 from resfold_nb.measure.cost import Cost, training_cost
 from resfold_nb.measure.errors import sample
 from resfold_nb.measure.run import Run, train_and_measure
-from resfold_nb.studies.estimate import Price, price
+from resfold_nb.studies.estimate import Estimate, estimated
+from resfold_nb.studies.frames import table_name
 from resfold_nb.studies.groups import InGroups, looks
 from resfold_nb.studies.plans import STUDIES, Cell
 from resfold_nb.studies.proteins import batch_for, held_out_batch
 from resfold_nb.studies.quantities import quantities
-from resfold_nb.studies.recorded import table_name
 from resfold_nb.studies.store import Result, Store
 from resfold_nb.studies.tables import about, error_rows, rows_in, write_failures, write_tables
 from resfold_nb.studies.workers import Lane, cluster_lane, in_process_lane, local_lanes
@@ -230,7 +230,7 @@ def _go(options: argparse.Namespace, cells: Sequence[Cell], store: Store, lanes:
           f"{len(cells) - len(todo)} done before or failed, {at_once} at once on {device}",
           flush=True)
     try:
-        planned = price(todo, device)
+        planned = estimated(todo, device)
         if todo:
             print(f"to do: {planned.sentence(at_once)}", flush=True)
         groups = InGroups(todo, run_cell, result_of, store.write)
@@ -243,7 +243,7 @@ def _go(options: argparse.Namespace, cells: Sequence[Cell], store: Store, lanes:
         print("interrupted: finished runs are kept, start again to go on", flush=True)
 
 
-def _show(outcomes: Iterator[Outcome], planned: Price) -> None:
+def _show(outcomes: Iterator[Outcome], planned: Estimate) -> None:
     """A bar where there is a terminal and tqdm, else a line a run."""
     try:
         from tqdm import tqdm

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 import time
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from resfold_nb.data.atomic import write_whole
 from resfold_nb.studies.plans import Cell
 
 STALE = 60  # seconds after which an unfinished file belongs to a writer that was killed
@@ -46,12 +46,12 @@ class Store:
 
     def write(self, cell: Cell, result: Result) -> None:
         """Keep a result; an OSError (a full disk) leaves what was there before."""
-        self._put(self._path(cell, "json"), result)
+        write_whole(self._path(cell, "json"), json.dumps(result).encode())
         self._path(cell, "failed").unlink(missing_ok=True)
 
     def fail(self, cell: Cell, reason: str) -> None:
         """Keep that a run failed, and why."""
-        self._put(self._path(cell, "failed"), {"reason": reason})
+        write_whole(self._path(cell, "failed"), json.dumps({"reason": reason}).encode())
 
     def failure(self, cell: Cell) -> str | None:
         """Why a run failed; None if it did not, or nobody knows."""
@@ -67,15 +67,3 @@ class Store:
 
     def _path(self, cell: Cell, ending: str) -> Path:
         return self.folder / f"{cell.key}.{ending}"
-
-    def _put(self, path: Path, content: Result) -> None:
-        unfinished = path.with_name(f"{path.name}.unfinished-{os.getpid()}")
-        try:
-            with open(unfinished, "w") as file:
-                json.dump(content, file)
-                file.flush()
-                os.fsync(file.fileno())  # else a power cut may leave the new name with no content
-            os.replace(unfinished, path)
-        except OSError:
-            unfinished.unlink(missing_ok=True)
-            raise

@@ -6,7 +6,6 @@ import csv
 import gzip
 import io
 import json
-import os
 import platform
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -16,6 +15,7 @@ import numpy as np
 import torch
 
 import resfold_nb
+from resfold_nb.data.atomic import write_whole
 from resfold_nb.measure.cost import Cost
 from resfold_nb.measure.run import Run
 from resfold_nb.model import count_parameters
@@ -60,18 +60,18 @@ def write_tables(out: Path, name: str, results: list[Result]) -> None:
     """NAME.csv.gz (errors by step and t), NAME_quantities.csv.gz (what was measured at the end), NAME_runs.csv (every
     run), NAME_recipes.json and, if structures were kept, NAME_samples.npz."""
     table = [dict(zip(TABLE_FIELDS, (*_key(r), *row), strict=True)) for r in results for row in r["rows"]]
-    write(out / f"{name}.csv.gz", gzip.compress(_csv(TABLE_FIELDS, table), mtime=0))
+    write_whole(out / f"{name}.csv.gz", gzip.compress(_csv(TABLE_FIELDS, table), mtime=0))
     ends = [dict(zip(QUANTITY_FIELDS, (*_key(r), *pair), strict=True))
             for r in results for pair in _rounded(r.get("quantities", {}))]
-    write(out / f"{name}_quantities.csv.gz", gzip.compress(_csv(QUANTITY_FIELDS, ends), mtime=0))
-    write(out / f"{name}_runs.csv", _csv(RUN_FIELDS, [r["about"] for r in results]))
+    write_whole(out / f"{name}_quantities.csv.gz", gzip.compress(_csv(QUANTITY_FIELDS, ends), mtime=0))
+    write_whole(out / f"{name}_runs.csv", _csv(RUN_FIELDS, [r["about"] for r in results]))
     recipes = {r["about"]["hash"]: r["recipe"] for r in results}
-    write(out / f"{name}_recipes.json", (json.dumps(recipes, indent=1) + "\n").encode())
+    write_whole(out / f"{name}_recipes.json", (json.dumps(recipes, indent=1) + "\n").encode())
     arrays = _sample_arrays(results)
     if arrays:
         packed = io.BytesIO()
         np.savez_compressed(packed, **arrays)
-        write(out / f"{name}_samples.npz", packed.getvalue())
+        write_whole(out / f"{name}_samples.npz", packed.getvalue())
 
 
 def write_failures(out: Path, name: str, failed: Sequence[tuple[Cell, str]]) -> None:
@@ -82,7 +82,7 @@ def write_failures(out: Path, name: str, failed: Sequence[tuple[Cell, str]]) -> 
         return
     rows = [dict(zip(FAILED_FIELDS, (c.recipe.name, c.recipe.form, c.recipe.hash, c.protein,
                                      c.seed, reason), strict=True)) for c, reason in failed]
-    write(path, _csv(FAILED_FIELDS, rows))
+    write_whole(path, _csv(FAILED_FIELDS, rows))
 
 
 def rows_in(out: Path, name: str) -> int:
@@ -120,10 +120,3 @@ def _csv(fields: Sequence[str], rows: list[dict[str, Any]]) -> bytes:
     writer.writeheader()
     writer.writerows(rows)
     return text.getvalue().encode()
-
-
-def write(path: Path, content: bytes) -> None:
-    """The file whole, or as it was before."""
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
-    unfinished.write_bytes(content)
-    os.replace(unfinished, path)
