@@ -10,7 +10,7 @@ import torch
 
 from resfold_nb.data import load
 from resfold_nb.show.attention import Attention, attention_view
-from resfold_nb.show.player import shared_library
+from resfold_nb.show.view import shared_library
 
 NAMES = ["trunk 1", "denoiser 1"]
 LENGTH = 12

@@ -11,9 +11,9 @@ from resfold_nb import show
 from resfold_nb.measure import error_by_timestep, gradient_by_timestep
 from resfold_nb.data import load, make_batch
 from resfold_nb.diffusion import FORMS, get_schedule
-from resfold_nb.show.curves import shared_plotly
-from resfold_nb.show.explorer import NAMES, Explorer
-from resfold_nb.show.scope import Cells
+from resfold_nb.show.charts import shared_plotly
+from resfold_nb.show.explorers import NAMES, Explorer
+from resfold_nb.show.explorers import Cells
 from resfold_nb.training import build, named_recipe, train
 
 ALT = "Something moves."

@@ -40,7 +40,7 @@ def claim(says: str, rule: Rule | None, *values: Interval | None) -> Judgement:
 def shown(monkeypatch: pytest.MonkeyPatch) -> Callable[[dict], str]:
     """What the notebook would display."""
     displayed: list[HTML] = []
-    module = importlib.import_module("resfold_nb.show.ledger")  # the name is a function's, too
+    module = importlib.import_module("resfold_nb.show.claims")  # the name is a function's, too
     monkeypatch.setattr(module, "display", displayed.append)
 
     def page(groups: dict[str, tuple[Judgement, ...]]) -> str:

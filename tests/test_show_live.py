@@ -16,15 +16,15 @@ import torch
 
 from resfold_nb.data import Batch, load, make_batch
 from resfold_nb.model import NetworkSize
-from resfold_nb.show import live, live_charts
-from resfold_nb.show.bundle import source
+from resfold_nb.show import live, live_driver
+from resfold_nb.show.view import source
 from resfold_nb.show.live import LiveTraining, live_training
 from resfold_nb.show.live_driver import Driver
 from resfold_nb.training import Recipe, train
 
 T = TypeVar("T")
 ALT = "A small network learns one protein."
-RECIPE = Recipe("tiny", form="x0", size=NetworkSize(16, 1, 1, 2, timesteps=6), steps=24,
+RECIPE = Recipe("tiny", form="x0", size=NetworkSize(16, 1, 1, 2), timesteps=6, steps=24,
                 noise_levels=2)
 
 
@@ -178,9 +178,9 @@ def test_without_anybody_there_it_trains_in_the_cell(batch: Batch) -> None:
     sent = np.frombuffer(made._sample.panes[0].frames, dtype="<f4")
     assert np.array_equal(sent, made.driver.samples[-1].ravel())
     assert "after step 24" in made._sample.panes[0].captions[0]
-    drawn = made._loss.figure["data"][live_charts.LOSS]
+    drawn = made._loss.figure["data"][live_driver.LOSS]
     assert list(drawn["y"]) == made.run.losses[1:]
-    assert list(made._errors.figure["data"][live_charts.NOW]["y"]) == list(made.run.last.errors.rmse)
+    assert list(made._errors.figure["data"][live_driver.NOW]["y"]) == list(made.run.last.errors.rmse)
     assert "untrained" in made._errors.figure["data"][0]["name"]
 
 
@@ -272,10 +272,10 @@ def test_running_a_cell_again_stops_what_it_trained_before(
 
 
 def test_long_loss_curves_are_averaged() -> None:
-    x, y = live_charts.thinned([1.0, 2.0, 3.0])
+    x, y = live_driver.thinned([1.0, 2.0, 3.0])
     assert (x, y) == ([1.0, 2.0, 3.0], [1.0, 2.0, 3.0])
-    x, y = live_charts.thinned([float(i) for i in range(1, 1002)])
-    assert len(x) == len(y) <= live_charts.POINTS and x == y and y[0] == 2.0 and y[-1] == 1000.5
+    x, y = live_driver.thinned([float(i) for i in range(1, 1002)])
+    assert len(x) == len(y) <= live_driver.POINTS and x == y and y[0] == 2.0 and y[-1] == 1000.5
 
 
 def test_several_chains_show_the_first(batch: Batch) -> None:

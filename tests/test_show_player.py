@@ -10,8 +10,9 @@ import pytest
 import torch
 
 from resfold_nb.show import Player, player
-from resfold_nb.show.bundle import library, source
-from resfold_nb.show.player import Trajectory, shared_library
+from resfold_nb.show.view import library, source
+from resfold_nb.show.trajectory import Trajectory
+from resfold_nb.show.view import shared_library
 
 ALT = "A chain moves."
 

@@ -11,11 +11,9 @@ import traitlets
 from numpy.typing import ArrayLike, NDArray
 
 from resfold_nb.data import Structure
-from resfold_nb.show.bundle import source
-from resfold_nb.show.player import shared_library
-from resfold_nb.show.player_checks import as_bytes, as_numpy, checked, checked_chain
-from resfold_nb.show.still import View, still_image
 from resfold_nb.show.theme import caption_html, index_colours, require_alt
+from resfold_nb.show.trajectory import as_bytes, as_numpy, checked, checked_chain
+from resfold_nb.show.view import View, shared_library, source, still_image
 
 MAX_LISTENERS = 256
 """Residues that the heat map and the row of buttons have room for."""

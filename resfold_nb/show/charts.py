@@ -1,17 +1,23 @@
-"""Line charts of the workbook: error by timestep, error against steps, schedules, gradients."""
+"""Charts: lines, heat maps, charts as widgets whose markers follow a slider, a progress bar."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import functools
+import json
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
+import anywidget
+import ipywidgets
 import numpy as np
+import traitlets
 from IPython.display import Markdown, display
 from numpy.typing import ArrayLike
 
 from resfold_nb.diffusion import FORMS
-from resfold_nb.show.theme import PALETTE
+from resfold_nb.show.theme import FIGURE_HEIGHT, PALETTE, require_alt
+from resfold_nb.show.view import CARTESIAN, Library, library, source
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure, Scatter
@@ -122,3 +128,152 @@ def _legend_below(wide: bool) -> dict[str, object]:
 def _faint(colour: str) -> str:
     red, green, blue = (int(colour[i : i + 2], 16) for i in (1, 3, 5))
     return f"rgba({red},{green},{blue},0.18)"
+
+
+def heatmap(matrix: ArrayLike, *, title: str, x: str, y: str, value: str,
+            diverging: bool = False, height: int = 440) -> Figure:
+    """One matrix (rows, columns); `value` names the colour bar, with its unit."""
+    return heatmaps({"": matrix}, title=title, x=x, y=y, value=value, diverging=diverging, height=height)
+
+
+def heatmaps(matrices: Mapping[str, ArrayLike], *, title: str, x: str, y: str, value: str, diverging: bool = False,
+             height: int = 440, x_ticks: Sequence[float] | None = None,
+             y_ticks: Sequence[float] | None = None) -> Figure:
+    """Matrices side by side on one colour scale, a heading over each; row 0 is at the top.
+
+    Parameters
+    ----------
+    matrices : heading -> (rows, columns).
+    title, x, y : of the figure and its axes.
+    value : of the colour bar, with its unit.
+    diverging : a scale from blue over white (zero) to red, for values of both signs; otherwise viridis, which
+        survives colour blindness and grey printing. So does blue against red.
+    height : pixels.
+    x_ticks, y_ticks : what columns and rows stand for; counted from 0 by default.
+
+    Raises ValueError for a matrix that is not two-dimensional.
+    """
+    from plotly.graph_objects import Heatmap
+    from plotly.subplots import make_subplots
+
+    grids = {name: np.asarray(m, dtype=float) for name, m in matrices.items()}
+    for name, grid in grids.items():
+        if grid.ndim != 2:
+            raise ValueError(f"heatmap {name!r} has shape {grid.shape}; give rows and columns")
+    fig = make_subplots(cols=len(grids), shared_yaxes=True, horizontal_spacing=0.03,
+                        subplot_titles=[name for name in grids if name] or None)
+    for column, grid in enumerate(grids.values(), start=1):
+        # float32, because a saved notebook holds every number of the picture
+        fig.add_trace(Heatmap(z=grid.astype(np.float32), x=x_ticks, y=y_ticks,
+                              coloraxis="coloraxis"), row=1, col=column)
+        fig.update_xaxes(title_text=x, row=1, col=column)
+    fig.update_yaxes(autorange="reversed")
+    fig.update_yaxes(title_text=y, row=1, col=1)
+    fig.update_layout(title=title, height=height, margin_t=90,
+                      coloraxis=_colours(list(grids.values()), value, diverging))
+    return fig
+
+
+def _colours(grids: Sequence[np.ndarray], value: str, diverging: bool) -> dict[str, object]:
+    bar = dict(title=dict(text=value, side="top"), thickness=16)
+    if not diverging:
+        return dict(colorscale="Viridis", colorbar=bar)
+    reach = max(float(np.nanmax(np.abs(grid))) for grid in grids)
+    return dict(colorscale="RdBu_r", cmin=-reach, cmax=reach, colorbar=bar)
+
+
+@functools.lru_cache(maxsize=1)
+def shared_plotly() -> Library:
+    """The kernel's only copy of plotly.js; FileNotFoundError when the bundle was not built."""
+    return Library(source=library("plotly-cartesian.js"))
+
+
+@dataclass(frozen=True)
+class Marker:
+    """Where the marker of a trace stands at each frame."""
+
+    trace: int  # which trace of the figure it belongs to; it takes its colour
+    x: ArrayLike  # x, y: (F,) in the units of the trace's axes
+    y: ArrayLike
+
+
+class Curves(anywidget.AnyWidget):
+    """A plotly figure that is sent once. `frame` moves its markers, in the browser alone.
+
+    Attributes
+    ----------
+    picked : in the browser, the last point that was clicked: its index, x and y.
+    """
+
+    _esm = source("plotly.js") + source("curves.js")
+    library = traitlets.Instance(ipywidgets.Widget).tag(sync=True, **ipywidgets.widget_serialization)
+    figure = traitlets.Dict().tag(sync=True)
+    marks = traitlets.List(traitlets.Dict()).tag(sync=True)
+    alt = traitlets.Unicode("").tag(sync=True)
+    height = traitlets.Int(FIGURE_HEIGHT).tag(sync=True)
+    frame = traitlets.Int(0).tag(sync=True)
+    picked = traitlets.Dict().tag(sync=True)
+
+    def set_lines(self, lines: Mapping[int, tuple[ArrayLike, ArrayLike]]) -> None:
+        """Give some traces new points: trace -> (x, y). Nothing else travels.
+
+        Raises ValueError for an unknown trace or unequal lengths.
+        """
+        traces, sent = self.figure["data"], {}
+        for trace, (x, y) in lines.items():
+            if not 0 <= trace < len(traces):
+                raise ValueError(f"trace {trace} is unknown; the chart has {len(traces)}")
+            sent[trace] = dict(zip("xy", _pair(x, y, f"trace {trace}"), strict=True))
+            traces[trace].update(sent[trace])  # for whoever opens the notebook later
+        self.send({"lines": sent})
+
+
+def curves(fig: Figure, *, alt: str, marks: Sequence[Marker] = ()) -> Curves:
+    """A figure as a widget.
+
+    Parameters
+    ----------
+    fig : of lines, bars, boxes, heat maps and the like; nothing in 3D, nothing on a map.
+    alt : what it shows, in a sentence.
+    marks : markers that follow the frame; all with the same number of frames.
+
+    Raises ValueError for another kind of trace, marks that do not fit, or an empty `alt`.
+    """
+    content = json.loads(fig.to_json())
+    kinds = {trace.get("type", "scatter") for trace in content["data"]} - CARTESIAN
+    if kinds:
+        raise ValueError(f"curves cannot draw {sorted(kinds)}; show.figure can")
+    content["layout"].setdefault("height", FIGURE_HEIGHT)  # plotly.js ignores a template's height
+    return Curves(library=shared_plotly(), figure=content, marks=_checked(marks, len(fig.data)),
+                  alt=require_alt(alt, "chart"), height=content["layout"]["height"])
+
+
+def _checked(marks: Sequence[Marker], traces: int) -> list[dict[str, Any]]:
+    made: list[dict[str, Any]] = []
+    for mark in marks:
+        if not 0 <= mark.trace < traces:
+            raise ValueError(f"a mark belongs to trace {mark.trace}; the chart has {traces}")
+        x, y = _pair(mark.x, mark.y, f"the mark of trace {mark.trace}")
+        if made and len(x) != len(made[0]["x"]):
+            raise ValueError(f"marks have {len(made[0]['x'])} and {len(x)} frames; give equal ones")
+        made.append({"trace": mark.trace, "x": x, "y": y})
+    return made
+
+
+def _pair(x: ArrayLike, y: ArrayLike, what: str) -> tuple[list[float | None], list[float | None]]:
+    """Both as lists of one length; what is not finite becomes a gap."""
+    both = [np.asarray(v, dtype=float).ravel() for v in (x, y)]
+    if len(both[0]) != len(both[1]):
+        raise ValueError(f"{what} has {len(both[0])} x for {len(both[1])} y")
+    first, second = ([float(v) if np.isfinite(v) else None for v in each] for each in both)
+    return first, second
+
+
+T = TypeVar("T")
+
+
+def progress(states: Iterable[T], total: int) -> Iterable[T]:
+    """The states of a training loop as they come, with a bar; `total` is how many there will be."""
+    from tqdm.auto import tqdm
+
+    return tqdm(states, total=total, mininterval=1, desc="training")

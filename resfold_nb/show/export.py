@@ -13,10 +13,9 @@ from typing import Any
 import nbformat
 from nbformat import NotebookNode
 
-from resfold_nb.show.bundle import CARTESIAN, inline, library, source
 from resfold_nb.show.molecule import LIBRARY_MARK
-from resfold_nb.show.player import Library
 from resfold_nb.show.theme import FIGURE_CONFIG, PLOTLY_MIME
+from resfold_nb.show.view import CARTESIAN, Library, inline, library, source
 
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 METRIC_MIME = "application/vnd.resfold.metric+json"
@@ -90,7 +89,7 @@ def _scripts(notebook: NotebookNode) -> dict[str, list[str]]:
     traces = {trace.get("type", "scatter") for data in _bundles(notebook)
               for trace in data.get(PLOTLY_MIME, {}).get("data", [])}
     head, foot = [], []
-    if traces or _has(notebook, "curves.Curves", "explorer.Explorer"):
+    if traces or _has(notebook, "charts.Curves", "explorers.Explorer"):
         head.append(library("plotly-cartesian.js") if traces <= CARTESIAN else _whole_plotly())
     structures = any(LIBRARY_MARK in _html(data) for data in _bundles(notebook))
     if structures or _widget_state(notebook):

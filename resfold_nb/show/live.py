@@ -17,14 +17,11 @@ import traitlets
 from resfold_nb.data import Batch
 from resfold_nb.measure import Run
 from resfold_nb.model import Predictor
-from resfold_nb.show.bundle import source
-from resfold_nb.show.curves import Curves, curves
-from resfold_nb.show.live_charts import LOSS, NOW, error_figure, loss_figure, thinned
-from resfold_nb.show.live_driver import Driver
-from resfold_nb.show.player import Player, player
-from resfold_nb.show.player_checks import as_bytes
-from resfold_nb.show.still import View, still_image
+from resfold_nb.show.charts import Curves, curves
+from resfold_nb.show.live_driver import LOSS, NOW, Driver, error_figure, loss_figure, thinned
 from resfold_nb.show.theme import caption_html, require_alt
+from resfold_nb.show.trajectory import Player, as_bytes, player
+from resfold_nb.show.view import View, source, still_image
 from resfold_nb.training import Recipe, State
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""Training in pieces: between two of them a kernel can hear its buttons, and a reader can look."""
+"""Training in pieces, so that a kernel can hear its buttons and a reader can look; and its two charts."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -16,8 +17,13 @@ from torch import Tensor
 
 from resfold_nb.data import Batch, residue_centroids, superpose
 from resfold_nb.engine import train
-from resfold_nb.measure import Mark, Run, error_by_timestep, sample, sample_errors
+from resfold_nb.measure import Mark, Run, baselines, error_by_timestep, sample, sample_errors
+from resfold_nb.show.charts import Line, baseline_lines, chart
+from resfold_nb.show.theme import PALETTE
 from resfold_nb.training import Recipe, State
+
+if TYPE_CHECKING:
+    from plotly.graph_objects import Figure
 
 MEASUREMENTS = 10  # of a run whose `every` was not given
 
@@ -172,3 +178,38 @@ def _interrupt_calls(action: Callable[[], None]) -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGINT, before or signal.SIG_DFL)
+
+
+POINTS = 400  # of the loss curve; more steps are averaged
+LOSS, NOW = 0, 1  # the traces that move, of the loss chart and of the error chart
+
+
+def thinned(losses: list[float]) -> tuple[list[float], list[float]]:
+    """Steps and losses of a curve of at most `POINTS` points, each the mean of as many steps."""
+    each = -(-len(losses) // POINTS)
+    blocks = [losses[i : i + each] for i in range(0, len(losses), each)]
+    centres = [i * each + (len(block) + 1) / 2 for i, block in enumerate(blocks)]
+    return centres, [sum(block) / len(block) for block in blocks]
+
+
+def loss_figure(driver: Driver) -> Figure:
+    """The loss chart, empty before the first step."""
+    fig = chart([Line("loss", [], [], PALETTE[driver.recipe.form])], title="Loss", x="step",
+                y="loss (no unit)", log_y=True)
+    return _compact(fig, below=60).update_layout(showlegend=False)
+
+
+def error_figure(driver: Driver) -> Figure:
+    """Error by timestep: untrained, now, and what predictors that learn nothing would have."""
+    errors, colour = driver.run.last.errors, PALETTE[driver.recipe.form]
+    base = baselines(driver.state.predictor.schedule, 1.0, float(driver.batch.scale.mean()))
+    lines = [Line("untrained", errors.t, errors.rmse, colour, "dot"),
+             Line("now", errors.t, errors.rmse, colour), *baseline_lines(base)]
+    fig = chart(lines, title="Error by timestep", x="timestep t", y="RMSE (Å)", log_y=True)
+    return _compact(fig, below=155)
+
+
+def _compact(fig: Figure, below: int) -> Figure:
+    """Room for three views side by side; the legend stands at the foot, in up to three rows."""
+    return fig.update_layout(height=400, margin=dict(l=60, r=15, t=50, b=below),
+                             legend=dict(orientation="h", x=0, y=0, yref="container", yanchor="bottom"))

@@ -10,9 +10,8 @@ import numpy as np
 from IPython.display import display
 
 from resfold_nb.data import AMINO_ACIDS, Structure
-from resfold_nb.show.bundle import inline, library, source
-from resfold_nb.show.still import still_image
 from resfold_nb.show.theme import PALETTE, caption_html, chain_colours, index_colours
+from resfold_nb.show.view import inline, library, source, still_image
 
 if TYPE_CHECKING:
     import gemmi

@@ -12,10 +12,9 @@ from resfold_nb.data import Batch, rmsd, rmse, superpose
 from resfold_nb.diffusion import Schedule
 from resfold_nb.measure import MEASURING_SEED, baselines, draws_of, sample
 from resfold_nb.model import Features, Predictor
-from resfold_nb.show.charts import Line, baseline_lines, chart
-from resfold_nb.show.curves import Curves, Marker, curves
-from resfold_nb.show.player import Player, player
+from resfold_nb.show.charts import Curves, Line, Marker, baseline_lines, chart, curves
 from resfold_nb.show.theme import PALETTE, SERIES, require_alt
+from resfold_nb.show.trajectory import Player, player
 
 CHART_HEIGHT = 380
 

@@ -1,17 +1,52 @@
-"""Views with a still picture for where no script may run: an untrusted or saved notebook."""
+"""What every view is made of: browser libraries, a still picture for where no script may run."""
 
 from __future__ import annotations
 
 import base64
+import functools
 import html
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
+import anywidget
 import ipywidgets
 import numpy as np
+import traitlets
 from numpy.typing import NDArray
 
 from resfold_nb.show.theme import caption_html, require_alt
+
+HERE = Path(__file__).parent
+STATIC = HERE / "static"
+# What the small plotly build can draw; anything else takes the whole library, 3 MB more.
+CARTESIAN = {"bar", "box", "contour", "heatmap", "histogram", "histogram2d", "histogram2dcontour", "image", "pie",
+             "scatter", "violin"}
+
+
+def library(name: str, static: Path | None = None) -> str:
+    """Text of the browser library ``name``.
+
+    Raises FileNotFoundError, naming the remedy, when the bundle was not built.
+    """
+    path = (static or STATIC) / name
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"{path} is missing: the browser libraries were not built. Run `python -m resfold_nb "
+            "setup`, or `python hatch_build.py` in the repository, then restart the kernel."
+        )
+    return path.read_text(encoding="utf-8")
+
+
+def source(name: str) -> str:
+    """Text of one of our own front-end files, which lie beside this module."""
+    return (HERE / name).read_text(encoding="utf-8")
+
+
+def inline(script: str) -> str:
+    """``script`` made safe to stand inside an HTML script element."""
+    return script.replace("</script", r"<\/script").replace("<!--", r"<\!--")
+
 
 SIZE = 260  # pixels of one panel
 Points = NDArray[np.float32]
@@ -89,3 +124,16 @@ def _project(points: Points, reference: Points) -> NDArray[np.float64]:
     reach = max(3.0, float(np.linalg.norm(reference - centre, axis=1).max()))
     flat = (points - centre)[:, :2] * np.array([1.0, -1.0]) * (0.375 * SIZE / reach)
     return flat + np.array([SIZE / 2, SIZE / 2 + 24])
+
+
+class Library(anywidget.AnyWidget):
+    """Hidden model that carries 3Dmol.js to the browser once per kernel."""
+
+    _esm = "export default {}"
+    source = traitlets.Unicode().tag(sync=True)
+
+
+@functools.lru_cache(maxsize=1)
+def shared_library() -> Library:
+    """The kernel's only copy of 3Dmol.js; FileNotFoundError when the bundle was not built."""
+    return Library(source=library("3Dmol.js"))
