@@ -75,8 +75,8 @@ def same_snr(t, atoms=4):
     return 50 * (1 - atoms * bar / (1 - bar + atoms * bar))
 
 
-show.say(f"The mean of four noises has {measured:.2f} of the amplitude of one. The t of a centroid model with the SNR "
-         "of the atom model's t: " + ", ".join(f"{same_snr(t):.1f} for {t}" for t in (1, 5, 25, 40, 49)) + ".")
+show.say(f"The mean of four noises has {measured:.2f} of the amplitude of one. The t of a centroid model with the "
+         "SNR of the atom model's t: " + ", ".join(f"{same_snr(t):.1f} for {t}" for t in (1, 5, 25, 40, 49)) + ".")
 
 # %% [markdown]
 # The mean of four independent noises is half as large. So at *equal t* the atom model sees its
@@ -438,7 +438,7 @@ show.dots(pd.concat(both), value="rms", panel="kind", colour="of", x="rms deviat
 
 # %%
 rms = bonds.pivot_table("rms", "variant", "kind", "median").filter(like="A, 4", axis=0)
-for n, least in rms.sort_values("within").iloc[:1].within.items():
+for n, least in rms.get("within", pd.Series(dtype=float)).nsmallest(1).items():
     show.say(f"Of fix A's five atom models, **{n}** has the best bonds within a residue, {least:.2f} Å off.")
 for n, part in rms.div(free.groupby("variant").rms.median(), axis=0).dropna().iterrows():
     show.say(f"{n}: bonds within a residue deviate by **{part['within']:.2f}** of what independent "

@@ -271,7 +271,7 @@ for name in ("scaled residual", "A"):
             for setting, rows in lies[lies.variant == name].groupby("setting")}
     if maps:
         lie_figure(maps, LEVELS, f"{name}, recorded: error when told another t",
-                   "Median over seeds; the diagonal is the truth.", 15, 12)
+                   f"{name}: recorded RMSE by true and told t, median over seeds.", 15, 12)
 
 # %%
 said = lies[lies.told.isin(["the truth", "a random t", "t = 25"])]
@@ -301,7 +301,7 @@ def recorded(title, *names, where=WHERE, lines=floor, note=""):
     """Recorded error by timestep of some variants."""
     show.by_timestep(errors[errors.variant.isin(names) & errors.setting.isin(where)], panel="setting", lines=lines,
                      goal=None, title=f"Recorded: {title}",
-                     alt=f"An error of zero, as of the scaled residual at t = 0, cannot be drawn. {note}")
+                     alt=f"RMSE by timestep: {', '.join(names)}. A zero cannot be drawn. {note}")
 
 
 recorded("trained with t and without", "scaled residual", "scaled residual, no t", "A", "A, no t",
