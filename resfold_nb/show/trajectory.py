@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -13,7 +12,7 @@ import traitlets
 from numpy.typing import ArrayLike, NDArray
 
 from resfold_nb.show.theme import PALETTE, caption_html, chain_colours, index_colours, require_alt
-from resfold_nb.show.view import View, library, source, still_image
+from resfold_nb.show.view import View, shared_library, source, still_image
 
 MAX_RESIDUES = 2000
 MAX_PANES = 4
