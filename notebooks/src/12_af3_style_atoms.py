@@ -405,8 +405,8 @@ changes = pd.concat({what: pd.DataFrame({"ratio": mid[new] / mid[old], "low": lo
 AT = {1: "t = 1", 25: "t = 25", 49: "t = 49", "sampled": "the end, sampled"}
 changes = changes.assign(at=changes.t.map(AT)).dropna(subset="at")
 one = changes[changes.setting == "one protein"]
-show.dots(one, rows="change", value="ratio", panel="at", reference=1, order=tuple(PAIRS), x="error after / before",
-          title="Recorded, one protein: one change at a time",
+show.dots(one, rows="change", value="ratio", panel="at", reference=1, order=tuple(PAIRS), log_x=False,
+          x="error after / before", title="Recorded, one protein: one change at a time",
           alt="Below 1 is better. Where a bar crosses 1 the ranges of three seeds overlap, which decides nothing.")
 
 # %%

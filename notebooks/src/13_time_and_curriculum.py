@@ -301,7 +301,7 @@ def recorded(title, *names, where=WHERE, lines=floor, note=""):
     """Recorded error by timestep of some variants."""
     show.by_timestep(errors[errors.variant.isin(names) & errors.setting.isin(where)], panel="setting", lines=lines,
                      goal=None, title=f"Recorded: {title}",
-                     alt=f"RMSE by timestep: {', '.join(names)}. A zero cannot be drawn. {note}")
+                     alt=f"RMSE by timestep: {'; '.join(names)}. A zero cannot be drawn. {note}")
 
 
 recorded("trained with t and without", "scaled residual", "scaled residual, no t", "A", "A, no t",
@@ -321,7 +321,7 @@ def over(*pairs):
                      ).dropna().rename("ratio").reset_index()
 
 
-SEED_BY_SEED = dict(value="ratio", rows="pair", panel="what", colour="setting", reference=1, x="ratio of errors",
+SEED_BY_SEED = dict(value="ratio", rows="pair", panel="what", colour="setting", reference=1, log_x=False, x="ratio",
                     alt="Recorded: ratio of errors, seed by seed, median and range; below 1 is better.")
 show.dots(over(("A, no t", "A"), ("scaled residual, no t", "scaled residual")), title="No t over t", **SEED_BY_SEED)
 
@@ -439,7 +439,7 @@ show.dots(over(("A, linear curriculum", "A"), ("A, cosine curriculum", "A"), (
 # ([notebook 08](08_fix_b_epsilon.ipynb)).
 #
 # Path 3 has the same steps and draws a step, but a quarter of its steps are rollouts of five calls
-# ([notebook 10](10_fix_d_rollout.ipynb)), so it makes *more* network calls: look at the budgets.
+# ([notebook 10](10_fix_d_rollout.ipynb)), so it makes *more* network calls: look at the costs.
 
 # %%
 PATH = ("A", "path 2: B + E", "path 3: B + E + D + curriculum")
@@ -535,9 +535,9 @@ solution_2 = abs(1 - np.sqrt(49 / 25))
 
 # %% tags=["check"]
 answer = solution_2 if my_share is None else my_share
-form, (a, s) = FORMS["residual"], (float(schedule.a[49]), float(schedule.s[49]))
+form = FORMS["residual"]
 noise = torch.randn(x0.shape, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
-x_t = a * x0 + s * noise
+x_t = schedule.add_noise(x0, noise, torch.tensor([49]))[0]
 f = form.output_for(x0, x_t, schedule.a[25], schedule.s[25])  # right for t = 25
 made = form.x0(x_t, f, schedule.a[49], schedule.s[49]) - x0
 measured = float(made.norm() / (x_t - x0).norm())
