@@ -54,7 +54,7 @@ show.structure(protein, alt=f"Backbone of {protein.id}, {L} residues, dark at th
 # All arithmetic below is plain matrix arithmetic on the package's own weights. They come in a
 # dictionary from names to tensors. Untrained weights are random numbers, so a picture of them shows
 # what the *layout* does. Where it says *trained*, the same network was given a short training on
-# this one protein, in the report's form.
+# this one protein, as scaled residual (the report's).
 
 # %%
 recipe = named_recipe("well_fed", profile, form="residual", trunk_layers=2, noise_levels=16,
@@ -310,7 +310,7 @@ show.attention_view(protein, heard.weights[own], [heard.names[k] for k in own], 
 # What attention returns is *added* to what came in. The norm stands before the attention, inside the
 # branch (*pre-norm*), so that a straight path leads from the first token to the last one, and each
 # block only writes a correction onto it. This is the network's own residual connection. It is not
-# the residual form of the report, which adds $x_t$ to the output.
+# the scaled residual, which adds $x_t$ to the output.
 
 # %%
 after_attention = projected + mixed                                                 # (1, L, width)

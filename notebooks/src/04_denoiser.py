@@ -33,7 +33,8 @@ session = start(profile, seed, notebook="04_denoiser")
 # ## Two sets of weights
 #
 # Everything is shown with *untrained* weights, which are random numbers, and where it says *trained*
-# with those of the same network after a short training on this one protein, in the report's form.
+# with those of the same network after a short training on this one protein, as scaled
+# residual (the report's).
 
 # %%
 protein = load(session.pick(ci="1WY3_A", laptop="1HZ6_A", gpu="1HZ6_A"))
@@ -274,7 +275,7 @@ for name, steps in through.items():
          x="residue, from 0", value="cosine", height=420)
 
 # %% [markdown]
-# And the output? In the report's form F should be $F^* = \frac{s}{1+a}\,x_0 - \varepsilon$
+# And the output? In the scaled residual F should be $F^* = \frac{s}{1+a}\,x_0 - \varepsilon$
 # ([notebook 06](06_broken_residual.ipynb)).
 
 # %%
@@ -426,7 +427,7 @@ goal("change of F with t, AdaLN shut", float(told_another_time(shut).max()), "<=
 #
 # A protein has no preferred direction, place or order of listing. Turn $x_t$ by a quarter about the z
 # axis: a network that knew about rotations would turn F along with it. Shift $x_t$ by one unit: in the
-# report's form F would stay. List the residues backwards, each with its own type, chain and position:
+# scaled residual F would stay. List the residues backwards, each with its own type, chain and position:
 # F would be listed backwards.
 #
 # **Predict first:** which of the three does this network know, before any training?
@@ -469,7 +470,7 @@ show.player({n: batch.angstrom(x).numpy() for n, x in {"x_t, turned": turned, "i
 # ## Exercises
 #
 # **1.** A network may start with its coordinate head at zero, so that F = 0. What RMSE in Å has the
-# report's form then, at t = 25? (The data have unit variance; a unit is `sd` Å.)
+# scaled residual then, at t = 25? (The data have unit variance; a unit is `sd` Å.)
 
 # %% tags=["exercise"]
 my_rmse = None  # in Å
