@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from resfold_nb.workbook import bands, processes, runner, sources
+from resfold_nb.workbook import bands, processes, run_notebooks, sources
 from resfold_nb.workbook.paths import BUILD, NOTEBOOKS
 
 PROFILE = "ci"
@@ -26,8 +26,8 @@ def test_notebooks_follow_from_their_sources() -> None:
 
 @pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)
 def test_notebook(path: Path) -> None:
-    job = runner.job_for(path, BUILD / PROFILE, PROFILE, seed=0, html=True)
-    runner.prepare([job])
+    job = run_notebooks.job_for(path, BUILD / PROFILE, PROFILE, seed=0, html=True)
+    run_notebooks.prepare([job])
     # As many threads as in `run`, or the bands would not be the same to the last digit.
     ((_, result),) = processes.run_all([job], at_once=processes.cores())
     assert result.error == ""

@@ -17,7 +17,7 @@ from checkouts import Checkout
 
 from resfold_nb.workbook import bands, results
 from resfold_nb.workbook.results import Metric, Result
-from resfold_nb.workbook.summary import Run
+from resfold_nb.workbook.summary import Summary
 
 RECORD = "from resfold_nb.workbook import goal, metric\n"
 
@@ -101,14 +101,14 @@ def test_a_failure_does_not_touch_the_others(faulty_run: str) -> None:
 
 @pytest.mark.parametrize(("profile", "passed"), [("ci", False), ("laptop", False), ("gpu", True)])
 def test_bands_that_miss_are_said_and_needed_but_not_for_gpu(profile: str, passed: bool) -> None:
-    run = Run(profile, 0, (Result("01_a", 1.0, (Metric("01_a", "n", 1.0),)),), None)
+    run = Summary(profile, 0, (Result("01_a", 1.0, (Metric("01_a", "n", 1.0),)),), None)
     assert f"No bands recorded for profile {profile}" in run.text()
     assert run.passed is passed
 
 
 def test_missed_goal_fails_the_run_even_if_the_notebook_caught_it() -> None:
     missed = Metric("01_a", "g", 2.0, kind="goal", op="<", limit=1.0, held=False)
-    run = Run("gpu", 0, (Result("01_a", 1.0, (missed,)),), None)
+    run = Summary("gpu", 0, (Result("01_a", 1.0, (missed,)),), None)
     assert not run.passed and "GOAL MISSED" in run.text()
 
 

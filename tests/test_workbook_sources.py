@@ -30,6 +30,9 @@ answer = ...
 
 # %% tags=["solution"]
 answer = 2
+
+# %% tags=["plot"]
+answer
 """
 
 
@@ -50,13 +53,13 @@ def test_notebook_follows_from_its_source_alone(notebooks: Path) -> None:
     nbformat.validate(nbformat.reads(text, 4))
 
 
-def test_cells_keep_tags_and_only_solutions_are_folded(notebooks: Path) -> None:
+def test_cells_keep_tags_and_solutions_and_plots_are_folded(notebooks: Path) -> None:
     cells = nbformat.read(notebooks / "01_a.ipynb", 4).cells
-    assert len({cell.id for cell in cells}) == len(cells) == 6
+    assert len({cell.id for cell in cells}) == len(cells) == 7
     tags = [cell.metadata.get("tags") for cell in cells]
-    assert tags == [None, ["parameters"], None, None, ["exercise"], ["solution"]]
+    assert tags == [None, ["parameters"], None, None, ["exercise"], ["solution"], ["plot"]]
     folded = [cell.metadata.get("jupyter") for cell in cells]
-    assert folded == [None] * 5 + [{"source_hidden": True}]
+    assert folded == [None] * 5 + [{"source_hidden": True}] * 2
 
 
 def test_id_of_a_cell_does_not_depend_on_the_cells_before_it(notebooks: Path) -> None:

@@ -67,7 +67,7 @@ def _add_plain(commands: _Commands) -> None:
     _add(commands, "study", _study, "Run a study and record it; options go to the study.")
     site = _add(commands, "site", _site, "Gather the pages of a run under build/site.")
     site.add_argument("--profile", default="laptop", choices=PROFILES, help="default: laptop")
-    _add(commands, "ledger", _ledger, "Write the summary of the verdicts into README.md.")
+    _add(commands, "ledger", _ledger, "Write the verdicts and the speed into README.md and docs/.")
     notebooks = _add(commands, "notebooks", _notebooks, "Keep notebooks and their sources in step.")
     notebooks.add_argument("action", choices=("build", "check", "pull"),
                            help="build: sources to notebooks; check: fail if they differ; pull: notebooks to sources")
@@ -147,15 +147,15 @@ def _notebooks(options: argparse.Namespace, rest: list[str]) -> int:
 
 
 def _run(options: argparse.Namespace, rest: list[str]) -> int:
-    from resfold_nb.workbook import runner
+    from resfold_nb.workbook import run_notebooks
 
-    return runner.main(options)
+    return run_notebooks.main(options)
 
 
 def _bands(options: argparse.Namespace, rest: list[str]) -> int:
-    from resfold_nb.workbook import banding
+    from resfold_nb.workbook import measure_bands
 
-    return banding.main(options)
+    return measure_bands.main(options)
 
 
 def _call(module: str, *arguments: str, **variables: str) -> int:

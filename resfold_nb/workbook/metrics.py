@@ -12,7 +12,7 @@ _COMPARE = {"<": operator.lt, "<=": operator.le, "==": operator.eq, ">=": operat
 
 
 def metric(name: str, value: SupportsFloat, unit: str = "") -> None:
-    """Show a measured number and keep it, for the runner to compare with its band.
+    """Keep a measured number, for the runner to compare with its band; nothing is shown in a notebook.
 
     Parameters
     ----------
@@ -24,14 +24,14 @@ def metric(name: str, value: SupportsFloat, unit: str = "") -> None:
     """
     number = _number(name, value)
     text = f"{name}: {quantity(number, unit)}"
-    _show({"kind": "metric", "name": name, "value": number, "unit": unit}, text)
+    _keep({"kind": "metric", "name": name, "value": number, "unit": unit}, text)
 
 
 def goal(name: str, value: SupportsFloat, op: str, limit: SupportsFloat, unit: str = "") -> None:
     """Assert that `value op limit` holds, such as an error below 1 Å.
 
-    Goals are the workbook's promises. They are recorded apart from the metrics, have no band and are never
-    regenerated.
+    Goals are the workbook's promises, and say nothing while they are kept. They are recorded apart from the metrics,
+    have no band and are never regenerated.
 
     Parameters
     ----------
@@ -49,8 +49,8 @@ def goal(name: str, value: SupportsFloat, op: str, limit: SupportsFloat, unit: s
     number, bound = _number(name, value), _number(f"limit of {name}", limit)
     held = bool(_COMPARE[op](number, bound))
     claim = f"{name}: {quantity(number, unit)} {op} {quantity(bound, unit)}"
-    _show({"kind": "goal", "name": name, "value": number, "unit": unit} | {"op": op, "limit": bound, "held": held},
-          f"goal {'held' if held else 'MISSED'} · {claim}")
+    _keep({"kind": "goal", "name": name, "value": number, "unit": unit} | {"op": op, "limit": bound, "held": held},
+          f"goal {'held' if held else 'MISSED'} · {claim}", shown=not held)
     if not held:
         raise AssertionError(f"goal missed · {claim} does not hold")
 
@@ -75,8 +75,11 @@ def _number(name: str, value: SupportsFloat) -> float:
     return number
 
 
-def _show(metric: dict[str, Any], text: str) -> None:
-    """Display the metric where there is a notebook; print its text where there is none."""
+def _keep(kept: dict[str, Any], text: str, shown: bool = False) -> None:
+    """Put it in the notebook's output, with its text if it is to be shown; print the text where there is no notebook.
+
+    JupyterLab shows nothing of an output whose only type it does not know; an empty text would be an empty line.
+    """
     try:
         from IPython import get_ipython
     except ImportError:
@@ -86,4 +89,4 @@ def _show(metric: dict[str, Any], text: str) -> None:
         return
     from IPython.display import display
 
-    display({MIME: metric, "text/plain": text}, raw=True)
+    display({MIME: kept} | ({"text/plain": text} if shown else {}), raw=True)

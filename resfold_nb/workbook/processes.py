@@ -19,7 +19,7 @@ import psutil
 
 from resfold_nb.workbook import results
 from resfold_nb.workbook.environment import python_path
-from resfold_nb.workbook.execution import Job, to_json
+from resfold_nb.workbook.one_notebook import Job, to_json
 from resfold_nb.workbook.results import Result
 
 _LOG_TAIL = 2000  # characters of a crashed process's last words
@@ -94,7 +94,7 @@ class _Crew:
         _end_trees(process.pid for process in running)
 
     def _start(self, job: Job, log: int) -> subprocess.Popen[bytes] | None:
-        command = [sys.executable, "-m", "resfold_nb.workbook.execution"]
+        command = [sys.executable, "-m", "resfold_nb.workbook.one_notebook"]
         with self._lock:
             if self._stopping:
                 return None

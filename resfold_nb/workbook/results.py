@@ -11,7 +11,7 @@ from typing import Any
 import nbformat
 from nbformat import NotebookNode
 
-from resfold_nb.workbook.execution import KEY
+from resfold_nb.workbook.one_notebook import KEY
 from resfold_nb.workbook.metrics import MIME, quantity
 
 

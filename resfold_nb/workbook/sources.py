@@ -99,7 +99,7 @@ def _cell_metadata(tags: list[str]) -> NotebookNode:
     metadata = NotebookNode()
     if tags:
         metadata.tags = list(tags)
-    if "solution" in tags:
+    if {"solution", "plot"} & set(tags):
         metadata.jupyter = {"source_hidden": True}  # JupyterLab shows it collapsed
     return metadata
 

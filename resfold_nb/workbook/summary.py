@@ -33,7 +33,7 @@ pre {{ white-space: pre-wrap }}
 
 
 @dataclass(frozen=True)
-class Run:
+class Summary:
     """The results of a run, held against the profile's bands where there are any."""
 
     profile: str

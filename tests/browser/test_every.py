@@ -13,7 +13,7 @@ import nbformat
 import pytest
 from browser.checking import RUN_ALL, check_page, check_sliders
 
-from resfold_nb.workbook import processes, runner
+from resfold_nb.workbook import processes, run_notebooks
 from resfold_nb.workbook.paths import BUILD, NOTEBOOKS, ROOT
 
 PATHS = sorted(NOTEBOOKS.glob("*.ipynb"))
@@ -73,7 +73,7 @@ def page_of(path: Path, folder: Path) -> Path:
     code = [path, *(p for p in package if p.suffix in (".py", ".js", ".css"))]
     if left.exists() and left.stat().st_mtime > max(p.stat().st_mtime for p in code):
         return left
-    job = runner.job_for(path, folder, "ci", seed=0, html=True)
+    job = run_notebooks.job_for(path, folder, "ci", seed=0, html=True)
     ((_, result),) = processes.run_all([job], at_once=1)
     assert result.error == ""
     return folder / f"{path.stem}.html"

@@ -10,7 +10,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from resfold_nb.workbook import bands as bands_, processes, summary
-from resfold_nb.workbook.execution import Job, check_parameters
+from resfold_nb.workbook.one_notebook import Job, check_parameters
 from resfold_nb.workbook.paths import NOTEBOOKS
 from resfold_nb.workbook.results import Result
 
@@ -31,7 +31,7 @@ def main(options: argparse.Namespace) -> int:
     except ValueError as error:
         print(error, file=sys.stderr)
         return 2
-    run = summary.Run(options.profile, options.seed, tuple(execute(jobs, at_once)), bands)
+    run = summary.Summary(options.profile, options.seed, tuple(execute(jobs, at_once)), bands)
     run.write(folder)
     _write_texts(folder)
     print(run.text())

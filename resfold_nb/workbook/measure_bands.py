@@ -10,9 +10,9 @@ from collections.abc import Iterable, Sequence
 from importlib.metadata import version
 from pathlib import Path
 
-from resfold_nb.workbook import bands as bands_, processes, results, runner
+from resfold_nb.workbook import bands as bands_, processes, results, run_notebooks
 from resfold_nb.workbook.bands import FEWEST_SEEDS, Band, Bands
-from resfold_nb.workbook.execution import Job
+from resfold_nb.workbook.one_notebook import Job
 from resfold_nb.workbook.paths import BUILD, ROOT
 from resfold_nb.workbook.results import Result
 
@@ -25,10 +25,10 @@ def main(options: argparse.Namespace) -> int:
     try:
         if options.seeds < FEWEST_SEEDS:
             raise ValueError(f"a band takes at least {FEWEST_SEEDS} seeds, not {options.seeds}")
-        notebooks = runner.select(options.only)
-        at_once = runner.check_at_once(options.jobs, options.profile)
+        notebooks = run_notebooks.select(options.only)
+        at_once = run_notebooks.check_at_once(options.jobs, options.profile)
         jobs = plan(notebooks, options, at_once)
-        runner.prepare(jobs)
+        run_notebooks.prepare(jobs)
         old = bands_.load(options.profile) or {}
     except ValueError as error:
         print(error, file=sys.stderr)
@@ -47,7 +47,7 @@ def plan(notebooks: Sequence[Path], options: argparse.Namespace, at_once: int) -
     folder = BUILD / "bands" / options.profile
     common = _package_stamp(processes.threads_each(at_once))
     return [
-        runner.job_for(
+        run_notebooks.job_for(
             notebook, folder / f"seed-{seed}", options.profile, seed, options.timeout,
             stamp=_stamp([notebook], common),
         )
@@ -74,7 +74,7 @@ def _execute_unfinished(jobs: Sequence[Job], at_once: int) -> None:
     todo = [job for job in jobs if results.stamp(Path(job.target)) != job.stamp]
     if len(todo) < len(jobs):
         print(f"{len(jobs) - len(todo)} of {len(jobs)} runs are kept from before.")
-    runner.execute(todo, at_once, note="runs")
+    run_notebooks.execute(todo, at_once, note="runs")
 
 
 def _result(job: Job) -> Result:
@@ -124,7 +124,7 @@ def _remarks(measured: Bands) -> list[str]:
 
 
 def _still_there(name: str) -> bool:
-    return any(path.stem == name for path in runner.select())
+    return any(path.stem == name for path in run_notebooks.select())
 
 
 def _package_stamp(threads: int) -> str:

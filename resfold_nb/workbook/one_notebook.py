@@ -1,6 +1,6 @@
 """Executing one notebook through papermill, in a process of its own.
 
-`python -m resfold_nb.workbook.execution` reads a job from standard input. What happened is kept in the executed
+`python -m resfold_nb.workbook.one_notebook` reads a job from standard input. What happened is kept in the executed
 notebook's metadata, under "resfold", which is written last: a notebook that has it ran to its end or to its error.
 """
 
