@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from resfold_nb.data.atomic import write_whole
 from resfold_nb.data.structure import AMINO_ACIDS, BACKBONE_ATOMS, Structure
 
 if TYPE_CHECKING:
@@ -55,32 +54,10 @@ def write_trajectory(path: str | Path, frames: np.ndarray, structure: Structure,
     if suffix in PDB_SUFFIXES:
         _check_fits_pdb(atoms, structure, path.name)
     marked = kind == "centroid" and atoms.shape[2] == 1
-    built = _build(atoms, structure, marked)
+    built = as_gemmi(atoms, structure, marked)
     text = _pdb_text(built) if suffix in PDB_SUFFIXES else _mmcif_text(built)
-    write_atomically(path, text)
+    write_whole(path, text.encode())
     return path
-
-
-def write_atomically(path: Path, text: str) -> None:
-    """Write beside `path`, then rename: a reader or a crash never meets half a file."""
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(temporary, _usual_mode())
-        os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
-
-
-def _usual_mode() -> int:
-    # mkstemp makes private files; asking for the umask is only possible by setting it
-    mask = os.umask(0)
-    os.umask(mask)
-    return 0o666 & ~mask
 
 
 def _as_atoms(frames: np.ndarray, structure: Structure) -> np.ndarray:
@@ -142,7 +119,11 @@ def _numbers(structure: Structure) -> np.ndarray:
     return numbers
 
 
-def _build(atoms: np.ndarray, structure: Structure, marked: bool) -> gemmi.Structure:
+def as_gemmi(atoms: np.ndarray, structure: Structure, marked: bool = False) -> gemmi.Structure:
+    """Models (F, L, A, 3) in Å, of centroids (A = 1) or backbones (A = 4), with the structure's names and numbers.
+
+    `marked` says in title and remark that the points are centroids.
+    """
     import gemmi
 
     built = gemmi.Structure()
@@ -151,11 +132,12 @@ def _build(atoms: np.ndarray, structure: Structure, marked: bool) -> gemmi.Struc
     built.info["_struct.title"] = f"{title}; {CENTROID_MARK}" if marked else title
     if marked:
         built.raw_remarks = ["REMARK   1", f"REMARK   1 {CENTROID_MARK}"]
-    names = ["CA"] if atoms.shape[2] == 1 else list(BACKBONE_ATOMS)
-    residues = _residue_identities(structure)
+    three = {a: gemmi.expand_one_letter(a, gemmi.ResidueKind.AA) for a in AMINO_ACIDS}
+    residues = [(three.get(letter, "UNK"), gemmi.SeqId(int(number), " "))
+                for letter, number in zip(structure.sequence, _numbers(structure), strict=True)]
     built.entities = gemmi.EntityList(_entities(residues, structure))
     for number, frame in enumerate(atoms, 1):
-        built.add_model(_model(number, frame, names, residues, structure))
+        built.add_model(_model(number, frame, residues, structure))
     return built
 
 
@@ -166,49 +148,38 @@ def _entities(residues: list[tuple[str, gemmi.SeqId]], structure: Structure) -> 
     entities = []
     for i, chain in enumerate(structure.chain_names):
         entity = gemmi.Entity(str(i + 1))
-        entity.entity_type = gemmi.EntityType.Polymer
-        entity.polymer_type = gemmi.PolymerType.PeptideL
+        entity.entity_type, entity.polymer_type = gemmi.EntityType.Polymer, gemmi.PolymerType.PeptideL
         entity.subchains = [chain]
         entity.full_sequence = [residues[k][0] for k in np.flatnonzero(structure.chain_index == i)]
         entities.append(entity)
     return entities
 
 
-def _residue_identities(structure: Structure) -> list[tuple[str, gemmi.SeqId]]:
-    import gemmi
-
-    three = {a: gemmi.expand_one_letter(a, gemmi.ResidueKind.AA) for a in AMINO_ACIDS}
-    return [
-        (three.get(letter, "UNK"), gemmi.SeqId(int(number), " "))
-        for letter, number in zip(structure.sequence, _numbers(structure), strict=True)
-    ]
-
-
-def _model(number: int, frame: np.ndarray, names: list[str], residues: list[tuple[str, gemmi.SeqId]],
-           structure: Structure) -> gemmi.Model:
+def _model(number: int, frame: np.ndarray, residues: list[tuple[str, gemmi.SeqId]], structure: Structure
+           ) -> gemmi.Model:
     import gemmi
 
     model = gemmi.Model(number)
     for i, chain_name in enumerate(structure.chain_names):
         chain = gemmi.Chain(chain_name)
         for label, k in enumerate(np.flatnonzero(structure.chain_index == i), 1):
-            residue = _residue(*residues[k], frame[k], names)
+            residue = _residue(*residues[k], frame[k])
             residue.subchain, residue.entity_id, residue.label_seq = chain_name, str(i + 1), label
             chain.add_residue(residue)
         model.add_chain(chain)
     return model
 
 
-def _residue(name: str, number: gemmi.SeqId, points: np.ndarray, atom_names: list[str]) -> gemmi.Residue:
+def _residue(name: str, number: gemmi.SeqId, points: np.ndarray) -> gemmi.Residue:
+    """A residue of one CA or of the four backbone atoms."""
     import gemmi
 
     residue = gemmi.Residue()
     residue.name, residue.seqid, residue.het_flag = name, number, "A"
     residue.entity_type = gemmi.EntityType.Polymer
-    for atom_name, point in zip(atom_names, points.tolist(), strict=True):
+    for atom_name, point in zip(("CA",) if len(points) == 1 else BACKBONE_ATOMS, points.tolist(), strict=True):
         atom = gemmi.Atom()
-        atom.name, atom.pos = atom_name, gemmi.Position(*point)
-        atom.element = gemmi.Element(atom_name[0])
+        atom.name, atom.pos, atom.element = atom_name, gemmi.Position(*point), gemmi.Element(atom_name[0])
         residue.add_atom(atom)
     return residue
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import dataclasses
 import html
 import itertools
+import string
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from IPython.display import display
 
 from resfold_nb.data import AMINO_ACIDS, Structure
+from resfold_nb.data.export import as_gemmi
 from resfold_nb.show.theme import PALETTE, caption_html, chain_colours, index_colours
 from resfold_nb.show.view import inline, library, source, still_image
 
@@ -18,7 +21,6 @@ if TYPE_CHECKING:
 
 STYLES = ("cartoon", "stick", "trace")
 LIBRARY_MARK = 'data-resfold="3dmol"'
-_ATOMS = (("N", "N"), ("CA", "C"), ("C", "C"), ("O", "O"))
 
 
 def structure(structure: Structure, *, style: str = "cartoon", alt: str | None = None, centroids: bool = False,
@@ -61,65 +63,33 @@ def library_script() -> str:
 
 
 def to_pdb(structure: Structure) -> str:
-    """PDB text with N, CA, C, O and the secondary structure; residues are numbered from 1."""
+    """PDB text with N, CA, C, O and the secondary structure; residues are numbered from 1, unknown ones are GLY."""
     import gemmi
 
-    out = gemmi.Structure()
-    out.name = structure.id
-    model = gemmi.Model(1)
-    names = _chain_letters(structure)
-    for index in np.unique(structure.chain_index):
-        chain = gemmi.Chain(names[int(index)])
-        for i in np.flatnonzero(structure.chain_index == index):
-            chain.add_residue(_residue(structure, int(i)))
-        model.add_chain(chain)
-    out.add_model(model)
-    _add_secondary_structure(out, structure, names)
+    letters = string.ascii_letters + string.digits  # the PDB format has room for one
+    plain = dataclasses.replace(
+        structure, residue_number=np.arange(1, len(structure) + 1),
+        chain_names=tuple(letters[i % len(letters)] for i in range(int(structure.chain_index.max()) + 1)),
+        sequence="".join(c if c in AMINO_ACIDS else "G" for c in structure.sequence))
+    out = as_gemmi(plain.backbone[None], plain)
+    _add_secondary_structure(out, plain)
     return out.make_pdb_string(gemmi.PdbWriteOptions(cryst1_record=False))
 
 
-def _residue(structure: Structure, i: int) -> gemmi.Residue:
-    """Residue ``i`` with its four backbone atoms."""
-    import gemmi
-
-    residue = gemmi.Residue()
-    residue.name = _residue_name(structure, i)
-    residue.seqid = gemmi.SeqId(i + 1, " ")
-    for (name, element), position in zip(_ATOMS, structure.backbone[i].tolist(), strict=True):
-        atom = gemmi.Atom()
-        atom.name, atom.element, atom.pos = name, gemmi.Element(element), gemmi.Position(*position)
-        residue.add_atom(atom)
-    return residue
-
-
-def _residue_name(structure: Structure, i: int) -> str:
-    """Three-letter name; GLY stands for what is not one of the twenty."""
-    import gemmi
-
-    letter = structure.sequence[i]
-    known = letter in AMINO_ACIDS
-    return gemmi.expand_one_letter(letter, gemmi.ResidueKind.AA) if known else "GLY"
-
-
-def _add_secondary_structure(out: gemmi.Structure, structure: Structure, names: list[str]) -> None:
+def _add_secondary_structure(out: gemmi.Structure, structure: Structure) -> None:
     """HELIX and SHEET records from the DSSP letters; without any, 3Dmol assigns its own."""
     import gemmi
 
     for kind, first, last in _segments(structure):
-        ends = [
-            gemmi.AtomAddress(names[int(structure.chain_index[i])], gemmi.SeqId(i + 1, " "),
-                              _residue_name(structure, i), "")
-            for i in (first, last)
-        ]
+        made = gemmi.Helix() if kind == "helix" else gemmi.Sheet.Strand()
+        made.start, made.end = (gemmi.AtomAddress(
+            structure.chain_names[int(structure.chain_index[i])], gemmi.SeqId(i + 1, " "),
+            gemmi.expand_one_letter(structure.sequence[i], gemmi.ResidueKind.AA), "") for i in (first, last))
         if kind == "helix":
-            helix = gemmi.Helix()
-            helix.start, helix.end = ends
-            out.helices.append(helix)
+            out.helices.append(made)
         else:
-            strand = gemmi.Sheet.Strand()
-            strand.start, strand.end = ends
             sheet = gemmi.Sheet(str(len(out.sheets) + 1))
-            sheet.strands.append(strand)
+            sheet.strands.append(made)
             out.sheets.append(sheet)
 
 
@@ -134,12 +104,6 @@ def _segments(structure: Structure) -> list[tuple[str, int, int]]:
         if kind is not None and len(places) > 1:
             runs.append((kind, places[0], places[-1]))
     return runs
-
-
-def _chain_letters(structure: Structure) -> list[str]:
-    """One-letter chain names, as the PDB format has room for no more."""
-    letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
-    return [letters[i % len(letters)] for i in range(int(structure.chain_index.max()) + 1)]
 
 
 def _colours(structure: Structure) -> list[str]:
