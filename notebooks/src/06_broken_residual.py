@@ -1,8 +1,9 @@
 # %% [markdown]
-# # 06 · The broken residual
+# # 06 · The scaled residual
 #
 # A [report](00_tour.ipynb) says that a small diffusion model cannot memorise even one protein, and
-# blames a factor in front of the network's output. Here that model is rebuilt on a real protein,
+# blames a factor in front of the network's output, in a form it calls broken: the scaled residual (the
+# report's). Here that model is rebuilt on a real protein,
 # to see how much of the failure appears and where, before anything is repaired.
 #
 # **You will learn** to separate three things that are easily called *the gradient*; to read an
@@ -15,6 +16,7 @@ seed = 0
 
 # %%
 import numpy as np
+import pandas as pd
 import torch
 from tqdm.auto import tqdm
 
@@ -92,12 +94,16 @@ untrained = build(recipe, seed, session.device)
 gradients = {"at initialisation": measure.gradient_by_timestep(untrained, batch)}
 g = gradients["at initialisation"]
 
-rows = [{"t": t, "Jacobian c_out": g.c_out[t], "gradient at F": g.at_f[t],
-         "2 c_out × error": g.predicted[t], "gradient over weights": g.at_weights[t]}
-        for t in (0, 1, 5, 25, 49)]
-show.table(rows, f"Recipe {recipe.name}, untrained, seed {seed}. Gradient at F: rms length over "
-                 "points and draws; over weights: norm over all parameters, mean loss")
+fig = show.chart([show.Line("Jacobian c_out", g.t, g.c_out, "#222222", "dash"),
+                  show.Line("gradient at F", g.t, g.at_f, show.PALETTE["residual"]),
+                  show.Line("2 c_out × error", g.t, g.predicted, "#56B4E9", "dot"),
+                  show.Line("gradient over weights", g.t, g.at_weights, show.PALETTE["x0"], "dashdot")],
+                 log_y=True, x="timestep t", y="length (loss in units of σ²)", title="Three gradients, untrained")
+show.figure(fig, f"Jacobian, gradient at F (root mean square length over points and draws), the formula for it, and "
+                 f"norm of the gradient over all weights, by timestep; recipe {recipe.name}, untrained, seed {seed}. "
+                 "All are 0 at t = 0, which this axis cannot show.")
 print(f"largest difference between autograd and 2 c_out (x0_pred - x0): {g.largest_difference:.1e}")
+show.say("Gradient at F: " + ", ".join(f"{g.at_f[t]:.2f} at t = {t}" for t in (0, 1, 5, 25, 49)) + ".")
 
 # %%
 goal("gradient at F, t = 0", float(g.at_f[0]), "==", 0.0)
@@ -122,7 +128,7 @@ marks = measure.marks_for(recipe.steps, session.pick(ci=4, laptop=8, gpu=12))
 SCOPED, seen = (0, 1, 5, 10, 20, 30, 40, 49), []
 measured, moments = [], {recipe.steps // 10, recipe.steps}
 for state in tqdm(train(recipe, batch, seed, session.device), total=recipe.steps + 1,
-                  desc="broken residual", mininterval=1):
+                  desc="scaled residual", mininterval=1):
     if state.step in marks:
         measured.append(measure.measure_state(recipe, state, batch))
         seen.append(show.scope_of(state, batch, SCOPED))
@@ -134,16 +140,22 @@ print(f"{count_parameters(model):,} parameters, {recipe.steps} steps, "
       f"{recipe.steps * recipe.noise_levels} noise-level draws")
 
 # %%
+def at_moments(run, moments):
+    """The rows measured nearest to each moment, step: name, each as the end of a shorter run."""
+    near = {run.step[(run.step - step).abs().idxmin()]: name for step, name in moments.items()}
+    rows = run[run.step.isin(near)]
+    return rows.assign(moment=rows.step.map(near), steps=rows.step)
+
+
+live = studies.frame_of({"scaled residual": measure.Run(recipe, seed, model, measured)})
 base = measure.baselines(schedule, 1.0, sd)
-shades, dashes = ["#E69F00", "#F28E4B", "#D55E00", "#7F2F00"], ["dot", "dash", "dashdot", "solid"]
-chosen = [measured[i] for i in np.linspace(1, len(measured) - 1, 4).round().astype(int)]
-lines = [show.Line(f"after {m.step} steps", m.errors.t, m.errors.rmse, c, d)
-         for m, c, d in zip(chosen, shades, dashes)]
-fig = show.chart(lines + show.baseline_lines(base), goal=1.0, x="timestep t", y="RMSE (Å)",
-                 title=f"Error of the broken residual by timestep ({protein.id})")
-show.figure(fig, f"Error of one denoising step against the timestep, live, recipe {recipe.name}, "
-                 f"seed {seed}. At the end it is largest at t = {measured[-1].errors.rmse.argmax()}; "
-                 "the dotted horizontal line is 1 Å, the grey dashed ones predict without learning.")
+chosen = [measured[i].step for i in np.linspace(1, len(measured) - 1, 4).round().astype(int)]
+show.by_timestep(at_moments(live, {step: f"after {step} steps" for step in chosen}), by="moment",
+                 lines=show.baseline_lines(base), log_y=False,
+                 title=f"Error of the scaled residual by timestep ({protein.id})",
+                 alt=f"Error of one denoising step against the timestep, live, recipe {recipe.name}, seed {seed}. At "
+                     f"the end it is largest at t = {measured[-1].errors.rmse.argmax()}; the dotted horizontal line "
+                     "is 1 Å, the grey dashed ones predict without learning.")
 
 # %% [markdown]
 # Was your prediction right? Two ends, in numbers:
@@ -159,7 +171,7 @@ show.say(f"This run's error is largest at **t = {end.rmse.argmax()}** ({end.wors
 # Keep the second number in mind, because samples end at t = 1. How does the gradient change as the
 # model learns?
 
-# %%
+# %% tags=["plot"]
 colours = ["#56B4E9", "#0072B2", "#003B5C"]
 lines = [show.Line(name, g.t[1:], g.at_f[1:], c) for (name, g), c in zip(gradients.items(), colours)]
 lines += [show.Line("Jacobian c_out", np.arange(1, 50),
@@ -191,8 +203,8 @@ show.gradient_scope(show.Scope.joined(seen), batch, title="Gradient over the wei
 # rotate; move the slider with the arrow keys.
 
 # %%
-show.sampling({"broken residual": model}, batch,
-              alt="Sampling with the broken residual, from noise to structure, one frame a network "
+show.sampling({"scaled residual": model}, batch,
+              alt="Sampling with the scaled residual, from noise to structure, one frame a network "
                   "call, the true centroids in grey; below, the error of the prediction.")
 
 # %% [markdown]
@@ -213,50 +225,30 @@ show.sampling({"broken residual": model}, batch,
 # averaged over 2 noise draws. Lines are medians over seeds, bands the range.
 
 # %%
-STUDY, PROTEIN = "contrast", "1HZ6_A"
-RECIPES = [named_recipe(name, "laptop") for name in ("well_fed", "starved", "as_published")]
-
-
-def recorded(recipe, t):
-    return studies.recorded_curve(STUDY, recipe, PROTEIN, t)
-
-
-looks = {1: ("#56B4E9", "dot"), 25: ("#009E73", "dash"), 49: ("#D55E00", "solid"),
-         "sampled": ("#222222", "dashdot")}
-groups = {r.name: [show.Line(f"t = {t}" if t != "sampled" else t, c.steps[1:], c.rmsd[:, 1:], *look)
-                   for t, look in looks.items() if (c := recorded(r, t))] for r in RECIPES}
-fig = show.panels(groups, log_x=True, log_y=True, goal=1.0, x="optimiser steps",
-                  y="RMSD (Å)", title="The broken residual, three recipes, after superposition")
-show.figure(fig, "Recorded error against optimiser steps for the three recipes, at t = 1, 25, 49 "
-                 "and of sampled structures, after superposition; the dotted line is 1 Å.")
+recorded = studies.load("contrast").query("form == 'residual' and protein == '1HZ6_A'")
+recorded = recorded.assign(at=recorded.t.map({t: t if t == "sampled" else f"t = {t}" for t in (1, 25, 49, "sampled")}))
+show.by_step(recorded, by="at", panel="recipe", value="rmsd",
+             title="The scaled residual, three recipes, after superposition",
+             alt="Recorded error against optimiser steps for the three recipes, at t = 1, 25, 49 and of sampled "
+                 "structures, after superposition, median and range over seeds; the dotted line is 1 Å.")
 
 # %%
-def by_timestep(recipe):
-    """Recorded steps, and RMSD (50, seeds, steps); None if not recorded."""
-    curves = [recorded(recipe, t) for t in range(50)]
-    return (curves[0].steps, np.stack([c.rmsd for c in curves])) if all(curves) else None
-
-
-grids = {r.name: by_timestep(r) for r in RECIPES}
-floor = measure.baselines(schedule, 1.0, float(make_batch(load(PROTEIN)).scale[0]))
-groups = {name: [] for name in grids}
-for name, (steps, grid) in ((n, g) for n, g in grids.items() if g):
-    picked = [np.abs(steps - s).argmin() for s in (10, 50, 150)] + [len(steps) - 1]
-    words = ("about 10 steps", "about 50 steps", "about 150 steps", "at the end")
-    groups[name] = show.baseline_lines(floor) + [
-        show.Line(word, np.arange(50), np.median(grid[..., k], axis=1), colour, dash)
-        for k, word, colour, dash in zip(picked, words, shades, dashes)]
-fig = show.panels(groups, goal=1.0, x="timestep t", y="RMSD (Å)",
-                  title="Error by timestep over training, after superposition (1HZ6_A)")
-show.figure(fig, "Recorded median error by timestep at four moments of training, for the three "
-                 "recipes, after superposition; the grey dashed lines are the expected RMSE, not "
-                 "superposed, of predictors that learn nothing.")
+moments = {10: "about 10 steps", 50: "about 50 steps", 150: "about 150 steps", 10**6: "at the end"}
+floor = measure.baselines(schedule, 1.0, float(make_batch(load("1HZ6_A")).scale[0]))
+some = pd.concat([recorded.head(0).assign(moment=""),
+                  *(at_moments(runs, moments) for _, runs in recorded.groupby("recipe", sort=False))])
+show.by_timestep(some, by="moment", panel="recipe", value="rmsd", lines=show.baseline_lines(floor), log_y=False,
+                 title="Error by timestep over training, after superposition (1HZ6_A)",
+                 alt="Recorded error by timestep at four moments of training, for the three recipes, after "
+                     "superposition, median and range over seeds; the grey dashed lines are the expected RMSE, not "
+                     "superposed, of predictors that learn nothing.")
 
 # %%
-for name, (steps, grid) in ((n, g) for n, g in grids.items() if g):
-    at = sorted(set(grid[..., -1].argmax(0).tolist()))
+last = studies.ends(recorded).query("t != 'sampled'")
+for name, runs in last.groupby("recipe", sort=False):
+    worst = runs.pivot(index="t", columns="seed", values="rmsd").astype(float).idxmax()
     show.say(f"*{name}*: at the end of the runs the largest superposed error is at "
-             f"t = {', '.join(map(str, at))} (over {grid.shape[1]} seeds).")
+             f"t = {', '.join(map(str, sorted(set(worst))))} (over {len(worst)} seeds).")
 
 # %% [markdown]
 # ## Beside the report's figures
@@ -269,41 +261,41 @@ for name, (steps, grid) in ((n, g) for n, g in grids.items() if g):
 REPORT = {0: 0.00, 49: 9.17, "sampled": 6.91}
 
 
-def when(curve, values, limit):
-    passed = np.median([studies.steps_to_pass(curve.steps, y, limit) for y in values])
-    return f"{passed:g}" if np.isfinite(passed) else "never"
+def passed(runs, value, limit):
+    """The first step from which the error stays at or below a limit, median over seeds."""
+    steps = [studies.steps_to_pass(run["step"].to_numpy(), run[value].to_numpy(), limit)
+             for _, run in runs.groupby("seed")]
+    return f"{np.median(steps):g}" if np.isfinite(np.median(steps)) else "never"
 
 
-def beside(study, recipes):
+def beside(frame):
     """A row a recipe and a figure of the report."""
-    found = ((r, t, REPORT[t], studies.recorded_curve(study, r, PROTEIN, t)) for r in recipes for t in REPORT)
-    return [{"recipe": r.name, "at": f"t = {t}" if t != "sampled" else t, "report (Å)": f"{theirs:.2f}",
-             "superposed (Å)": studies.median_range(c.rmsd[:, -1]),
-             "passed at step": when(c, c.rmsd, theirs),
-             "not superposed (Å)": studies.median_range(c.rmse[:, -1]),
-             "passed at step ": when(c, c.rmse, theirs),
-             "steps": r.steps, "draws": r.steps * r.noise_levels} for r, t, theirs, c in found if c]
+    rows = []
+    for (name, t), runs in frame[frame.t.isin(REPORT)].groupby(["recipe", "t"], sort=False):
+        row = {"recipe": name, "at": t if t == "sampled" else f"t = {t}", "report (Å)": f"{REPORT[t]:.2f}"}
+        for value, words in (("rmsd", "superposed"), ("rmse", "not superposed")):
+            row[f"{words} (Å)"] = "{:.2f} ({:.2f}–{:.2f})".format(
+                *studies.ends(runs)[value].agg(["median", "min", "max"]))
+            row[f"{words}: passed at step"] = passed(runs, value, REPORT[t])
+        rows.append(row | {"steps": runs.steps.iloc[0], "draws": (runs.steps * runs.noise_levels).iloc[0]})
+    return rows or [{"study": "not recorded"}]
 
 
-show.table(beside(STUDY, RECIPES) or [{"study": "not recorded"}],
-           "Recorded: the end of each run, median (range) over seeds, and the first measured step "
-           "from which the error stays at or below the report's value (median over seeds)")
+show.table(beside(recorded), "Recorded: the end of each run, median (range) over seeds, and the first measured step "
+                             "from which the error stays at or below the report's value (median over seeds)")
 
 # %%
-def highest(study, recipes):
+def highest(frame):
     """The worst recipe's median at t = 49 and of samples, beside the report's."""
     for t in (49, "sampled"):
-        ends = {r.name: np.median(c.rmsd[:, -1]) for r in recipes
-                if (c := studies.recorded_curve(study, r, PROTEIN, t))}
-        if ends:
-            name = max(ends, key=ends.get)
-            verdict = "reached" if ends[name] >= REPORT[t] else "not reached"
+        level = studies.ends(frame[frame.t == t]).groupby("recipe")["rmsd"].median()
+        if len(level):
             show.say(f"The report's {REPORT[t]} Å {'in samples' if t == 'sampled' else f'at t = {t}'} is "
-                     f"**{verdict}** at the end of these runs: the highest median is {ends[name]:.2f} Å, "
-                     f"in the recipe *{name}*.")
+                     f"**{'reached' if level.max() >= REPORT[t] else 'not reached'}** at the end of these runs: the "
+                     f"highest median is {level.max():.2f} Å, in the recipe *{level.idxmax()}*.")
 
 
-highest(STUDY, RECIPES)
+highest(recorded)
 
 # %% [markdown]
 # ### At full size
@@ -317,20 +309,18 @@ highest(STUDY, RECIPES)
 # Recorded with `python -m resfold_nb study contrast --profile gpu --out data/recorded`.
 
 # %%
-FULL = [named_recipe(name, "gpu") for name in ("as_published", "starved", "well_fed")]
-runs = studies.recorded_runs("contrast_gpu")
-where = sorted({f"{row['device']}, torch {row['torch']}" for row in runs})
-show.table(beside("contrast_gpu", FULL) or [{"study": "not recorded"}],
-           f"Recorded at full size ({'; '.join(where) or 'nowhere'}), 1HZ6_A: as the table above")
+large = studies.load("contrast", "gpu").query("form == 'residual' and protein == '1HZ6_A'")
+where = studies.load("contrast", "gpu", table="runs").groupby(["device", "torch"]).size().index
+where = "; ".join(f"{device}, torch {version}" for device, version in where) or "nowhere"
+show.table(beside(large), f"Recorded at full size ({where}), 1HZ6_A: as the table above")
 
 # %%
-highest("contrast_gpu", FULL)
-whole = studies.recorded_curve("contrast_gpu", FULL[0], PROTEIN, 49)
-drawn = studies.recorded_curve("contrast_gpu", FULL[0], PROTEIN, "sampled")
-if whole and drawn:
-    under = sum(max(a, b) < 1 for a, b in zip(whole.rmsd[:, -1], drawn.rmsd[:, -1], strict=True))
+highest(large)
+whole = studies.ends(large).query("recipe == 'as published' and t in (49, 'sampled')")
+if len(whole):
+    under = whole.groupby("seed")["rmsd"].max() < 1
     show.say(f"The public code's own recipe, whole: superposed error below 1 Å both at t = 49 and sampled in "
-             f"**{under} of {len(whole.seeds)}** seeds, with the scaled residual.")
+             f"**{under.sum()} of {len(under)}** seeds, with the scaled residual.")
 
 # %% [markdown]
 # ## What to take away
@@ -347,7 +337,7 @@ if whole and drawn:
 # ## Exercises
 #
 # **1.** Suppose F = 0 and data of unit variance. Derive the root mean square of one component of
-# $\partial L/\partial F$ and give its value at t = 25. (The table above lists lengths, which are
+# $\partial L/\partial F$ and give its value at t = 25. (The picture above shows lengths, which are
 # $\sqrt{3}$ times larger, of a network whose F is not zero at the start.)
 
 # %% tags=["exercise"]

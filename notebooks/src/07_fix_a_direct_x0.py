@@ -1,9 +1,9 @@
 # %% [markdown]
 # # 07 · Fix A: predict x0 directly
 #
-# The report's first and simplest repair drops the scaled residual: the network's output *is* the
-# prediction, $\hat x_0 = F(x_t, t)$. Here it runs beside the broken form, on the same recipe, the
-# same noise and the same budget. Then the repair is taken apart, because it changes two things.
+# The report's first and simplest repair drops the scaled residual (the report's): the network's output
+# *is* the prediction, $\hat x_0 = F(x_t, t)$. Here it runs beside the scaled residual, on the same recipe,
+# the same noise and the same budget. Then the repair is taken apart, because it changes two things.
 #
 # **You will learn** to compare two forms fairly, and to separate two changes that were made
 # together. **Time:** 15 minutes to read, under a minute to run.
@@ -57,7 +57,7 @@ show.table(rows, "Fix A removes the skip and the scale; the two controls remove 
 # ## Predict first
 #
 # The protein never changes, so one constant answers at every t. Which form reaches that constant
-# with the fewest steps, and why? And what must F of the broken form do *at t = 49*, where its
+# with the fewest steps, and why? And what must F of the scaled residual do *at t = 49*, where its
 # scale is 0.99, that F of fix A need not? Write it down before you go on.
 
 # %% [markdown]
@@ -69,31 +69,25 @@ show.table(rows, "Fix A removes the skip and the scale; the two controls remove 
 # %%
 recipe = named_recipe("well_fed", profile)
 marks = measure.marks_for(recipe.steps, session.pick(ci=5, laptop=9, gpu=14))
-runs = {form: measure.train_and_measure(recipe.but(form=form), batch, seed, device=session.device,
-                           marks=marks, progress=show.progress) for form in ("residual", "x0")}
-
-budget = [{"form": FORMS[f].label, "parameters": count_parameters(r.predictor),
-           "steps": recipe.steps, "noise-level draws": recipe.steps * recipe.noise_levels,
-           "training (s)": r.train_seconds} for f, r in runs.items()]
-show.table(budget, f"The same budget on both sides (recipe {recipe.name}, seed {seed}, "
-                   f"{session.device})")
+runs = {form: measure.train_and_measure(recipe.but(form=form), batch, seed, device=session.device, marks=marks,
+                                        progress=show.progress) for form in ("residual", "x0")}
+show.say(f"The same budget on both sides (recipe {recipe.name}, seed {seed}, {session.device}): "
+         f"{count_parameters(runs['x0'].predictor):,} parameters, {recipe.steps} steps, "
+         f"{recipe.steps * recipe.noise_levels:,} noise-level draws; training took "
+         + " and ".join(f"{run.train_seconds:.1f} s ({FORMS[form].label})" for form, run in runs.items()) + ".")
 
 # %%
-lines = [show.form_line(f, r.last.errors.t, r.last.errors.rmse) for f, r in runs.items()]
-fig = show.chart(lines + show.baseline_lines(base), log_y=True, goal=1.0, x="timestep t",
-                 y="RMSE (Å)", title=f"After {recipe.steps} steps: error by timestep ({protein.id})")
-show.figure(fig, f"Error of one denoising step against the timestep for the broken form and fix A, "
-                 f"live, recipe {recipe.name}, seed {seed}, mean of 2 noise draws. The dotted line "
-                 "is 1 Å; dashed lines predict without learning.")
+live = studies.frame_of({"scaled residual": runs["residual"], "A": runs["x0"]})
+show.by_timestep(live, lines=show.baseline_lines(base),
+                 title=f"After {recipe.steps} steps: error by timestep ({protein.id})",
+                 alt="Error of one denoising step against the timestep for the scaled residual and fix A, live, recipe "
+                     f"{recipe.name}, seed {seed}, mean of 2 noise draws. The dotted line is 1 Å; dashed lines "
+                     "predict without learning.")
 
 # %%
-groups = {f"t = {t}" if t != "sampled" else "sampled": [
-    show.form_line(f, *(a[1:] for a in (r.sampled() if t == "sampled" else r.at(t))))
-    for f, r in runs.items()] for t in (1, 25, 49, "sampled")}
-fig = show.panels(groups, log_x=True, log_y=True, goal=1.0, x="steps", y="RMSE (Å)",
-                  title="Error against optimiser steps: broken form and fix A")
-show.figure(fig, "Error against optimiser steps at t = 1, 25 and 49 and of sampled structures, for "
-                 "the broken form and fix A, live; the dotted line is 1 Å.")
+show.by_step(live, title="Error against optimiser steps: scaled residual and fix A",
+             alt="Error against optimiser steps at t = 1, 25 and 49 and of sampled structures, for the scaled "
+                 "residual and fix A, live; the dotted line is 1 Å.")
 
 # %% [markdown]
 # ## The test that the report asks for
@@ -102,18 +96,16 @@ show.figure(fig, "Error against optimiser steps at t = 1, 25 and 49 and of sampl
 # one denoising step at each t from 0 to 49, and of each structure sampled from pure noise.
 
 # %%
-fixed, broken = runs["x0"].last, runs["residual"].last
+fixed, residual = runs["x0"].last, runs["residual"].last
 sixteen = measure.error_by_timestep(runs["x0"].predictor, batch, draws=16)
-samples = {f: measure.sample(r.predictor, batch, copies=4) for f, r in runs.items()}
-plain, superposed = measure.sample_errors(samples["x0"].final, batch)
+plain, superposed = measure.sample_errors(measure.sample(runs["x0"].predictor, batch, copies=4).final, batch)
 goal("fix A, worst RMSE over t = 0 … 49, mean of 16 draws", sixteen.worst, "<", 1.0, "Å")
 goal("fix A, worst RMSE of 4 DDPM samples", float(plain.max()), "<", 1.0, "Å")
-goal("broken form, RMSE at t = 0", float(broken.errors.rmse[0]), "==", 0.0, "Å")
+goal("scaled residual, RMSE at t = 0", float(residual.errors.rmse[0]), "==", 0.0, "Å")
 goal("timesteps measured", len(sixteen.t), "==", 50)
-below = "below" if broken.errors.worst < 1 else "not below"
-show.say(f"The broken form is **{below} 1 Å** at every t here: its worst error is "
-         f"{broken.errors.worst:.2f} Å, at t = {broken.errors.t[broken.errors.rmse.argmax()]}; fix "
-         f"A's is {fixed.errors.worst:.2f} Å.")
+show.say(f"The scaled residual is **{'below' if residual.errors.worst < 1 else 'not below'} 1 Å** at every t here: "
+         f"its worst error is {residual.errors.worst:.2f} Å, at t = {residual.errors.rmse.argmax()}; fix A's is "
+         f"{fixed.errors.worst:.2f} Å.")
 
 # %% [markdown]
 # ## Side by side
@@ -123,12 +115,12 @@ show.say(f"The broken form is **{below} 1 Å** at every t here: its worst error 
 
 # %%
 models = {"scaled residual": runs["residual"].predictor, "fix A": runs["x0"].predictor}
-show.denoising(models, batch, alt="One denoising step from the same x_t with the broken form and fix A, "
+show.denoising(models, batch, alt="One denoising step from the same x_t with the scaled residual and fix A, "
                                   "the true centroids in grey; below, the error by timestep.")
 
 # %%
-show.sampling(models, batch, alt="Sampling from the same noise with the broken form (left) and fix A "
-                                 "(right), the true centroids in grey; below, the error of x0_pred.")
+show.sampling(models, batch, alt="Sampling from the same noise with the scaled residual (left) and "
+                                 "fix A (right), the true centroids in grey; below, the error of x0_pred.")
 
 # %% [markdown]
 # ## Starved, on proteins it was not chosen on
@@ -136,69 +128,51 @@ show.sampling(models, batch, alt="Sampling from the same noise with the broken f
 # The well-fed recipe is kind. *Starved* is a deep network with one noise level a step. It was chosen
 # on 1HZ6_A *because* the two forms differ there, among eight settings; only the other three proteins
 # are a test. The learning rate is the same for every form and tuned for none of them apart.
-# Recorded with `python -m resfold_nb study contrast --out data/recorded`. We expected the broken
-# form's error at t = 49 to be at least twice that of fix A. Whatever came out stands here.
+# Recorded with `python -m resfold_nb study contrast --out data/recorded`. We expected the scaled
+# residual's error at t = 49 to be at least twice that of fix A. Whatever came out stands here.
 
 # %%
-STUDY, PROTEINS = "contrast", ("1HZ6_A", "1R69_A", "1TG0_A", "1CY5_A")
+PROTEINS = ("1HZ6_A", "1R69_A", "1TG0_A", "1CY5_A")  # starved was chosen on the first
+contrast = studies.load("contrast")
+starved = contrast.query("recipe == 'starved'")
+last = studies.ends(starved).pivot_table("rmse", ["protein", "seed", "t"], "form", sort=False)
+at_49 = last.xs(49, level="t")
+ratio = (at_49["residual"] / at_49["x0"]).rename("ratio").reset_index()
 show.say("Shown in every profile: the study of the laptop size, on a CPU. The full size stands below, "
          "under *Two changes, not one*.")
-
-
-def recorded(name, form, protein_id, t):
-    return studies.recorded_curve(STUDY, named_recipe(name, form=form), protein_id, t)
-
-
-rows, ratios = [], {}
-for protein_id in PROTEINS:
-    a, b = (recorded("starved", f, protein_id, 49) for f in ("residual", "x0"))
-    if a and b:
-        ratios[protein_id] = ratio = a.rmse[:, -1] / b.rmse[:, -1]
-        rows.append({"protein": protein_id + (" (chosen on)" if protein_id == PROTEINS[0] else ""),
-                     "scaled residual, t = 49 (Å)": studies.median_range(a.rmse[:, -1]),
-                     "A, t = 49 (Å)": studies.median_range(b.rmse[:, -1]),
-                     "ratio, per seed": studies.median_range(ratio),
-                     "at least 2 in": f"{(ratio >= 2).sum()} of {len(ratio)} seeds"})
-show.table(rows or [{"study": "not recorded"}], "Recorded, recipe starved: median (range) over seeds")
+show.dots(ratio, value="ratio", rows="protein", order=PROTEINS, reference=1, goal=2, log_x=False,
+          x="error of the scaled residual over that of fix A", title="Starved: the ratio at t = 49",
+          alt="Recorded: ratio of the errors at t = 49, scaled residual over fix A, for four proteins, median and range "
+              "over seeds; 1HZ6_A is the one it was chosen on; the dotted line is 2, the solid one 1.")
 
 # %%
-unseen = {k: v for k, v in ratios.items() if k != PROTEINS[0]}
-if unseen:
-    every, low = np.concatenate(list(unseen.values())), min(unseen, key=lambda k: np.median(unseen[k]))
-    show.say(f"On the proteins it was not chosen on, the broken form's error at t = 49 is at least "
-             f"twice fix A's in **{(every >= 2).sum()} of {len(every)}** runs; the lowest median ratio "
-             f"is {np.median(unseen[low]):.2f} ({low}).")
-below = {f: [studies.recorded_ends(STUDY, named_recipe("starved", form=f), PROTEINS, t)
-             for t in range(50)] for f in ("residual", "x0")}
-for f, ends in below.items():
-    if all(e is not None for e in ends):
-        under = (np.stack(ends).max(0) < 1).sum()
-        show.say(f"{FORMS[f].label}: below 1 Å at *every* t, the report's test, in **{under} of "
-                 f"{len(ends[0])}** starved runs.")
+unseen = ratio[ratio.protein != PROTEINS[0]]
+low = unseen.groupby("protein").ratio.median()
+show.say(f"On the proteins it was not chosen on, the scaled residual's error at t = 49 is at least twice fix A's in "
+         f"**{(unseen.ratio >= 2).sum()} of {len(unseen)}** runs; the lowest median ratio is {low.min():.2f} "
+         f"({low.idxmin()}).")
+single = last.drop("sampled", level="t").groupby(["protein", "seed"]).max()
+for form in ("residual", "x0"):
+    show.say(f"{FORMS[form].label}: below 1 Å at *every* t, the report's test, in **{(single[form] < 1).sum()} of "
+             f"{len(single)}** starved runs.")
 
 # %%
-groups = {p: [show.form_line(f, c.steps[1:], c.rmse[:, 1:]) for f in ("residual", "x0")
-              if (c := recorded("starved", f, p, 49))] for p in PROTEINS}
-fig = show.panels(groups, log_x=True, log_y=True, goal=1.0, x="steps", y="RMSE at t = 49 (Å)",
-                  title="Starved: the broken form and fix A at t = 49")
-show.figure(fig, "Recorded error at t = 49 against optimiser steps for the broken form and fix A on "
-                 "four proteins, median and range over seeds; the dotted line is 1 Å.")
+both = contrast.query("form in ('residual', 'x0')")
+show.by_step(both.query("recipe == 'starved'"), at=49, panel="protein", y="RMSE at t = 49 (Å)",
+             title="Starved: the scaled residual and fix A at t = 49",
+             alt="Recorded error at t = 49 against optimiser steps for the scaled residual and fix A on four "
+                 "proteins, median and range over seeds; the dotted line is 1 Å.")
 
 # %% [markdown]
 # The same two forms under all three recipes, on 1HZ6_A. *As published* is trained after
 # superposition, so the errors are superposed here.
 
 # %%
-NAMES = ("well_fed", "starved", "as_published")
-for t in (49, "sampled"):
-    groups = {n.replace("_", " "): [show.form_line(f, c.steps[1:], c.rmsd[:, 1:])
-                                    for f in ("residual", "x0")
-                                    if (c := recorded(n, f, PROTEINS[0], t))] for n in NAMES}
-    what = "sampled structures" if t == "sampled" else f"t = {t}"
-    fig = show.panels(groups, log_x=True, log_y=True, goal=1.0, x="steps", y="RMSD (Å)",
-                      title=f"Three recipes, {what}: the broken form and fix A")
-    show.figure(fig, f"Recorded superposed error of {what} against optimiser steps for the broken "
-                     "form and fix A under three recipes; the dotted line is 1 Å.")
+for t, what in ((49, "t = 49"), ("sampled", "sampled structures")):
+    show.by_step(both[both.protein == PROTEINS[0]], at=t, panel="recipe", value="rmsd",
+                 title=f"Three recipes, {what}: the scaled residual and fix A",
+                 alt=f"Recorded superposed error of {what} against optimiser steps for the scaled residual and fix A "
+                     "under three recipes; the dotted line is 1 Å.")
 
 # %% [markdown]
 # ## Two changes, not one
@@ -208,61 +182,43 @@ for t in (49, "sampled"):
 # **Predict first:** which of them will look like fix A at t = 49? And in sampled structures?
 
 # %%
-GRID = {("skip", "scale sqrt(t/T)"): "residual", ("skip", "no scale"): "skip_unscaled",
-        ("no skip", "scale sqrt(t/T)"): "scaled_no_skip", ("no skip", "no scale"): "x0"}
-SETTINGS = (("starved", PROTEINS), ("well_fed", PROTEINS[:1]), ("as_published", PROTEINS[:1]))
+AT = {1: "t = 1", 25: "t = 25", 49: "t = 49", "sampled": "sampled"}
+CELLS = {"scaled residual": "skip and scale", "skip, no scale": "skip, no scale",
+         "scale, no skip": "scale, no skip", "A": "neither = A"}
 
 
-def ends(name, form, t, proteins, profile="laptop"):
-    recipe = named_recipe(name, profile, form=form)
-    return studies.recorded_ends(studies.table_name(STUDY, profile), recipe, proteins, t, superposed=True)
+def grid(frame, size):
+    """Draw the four cells of the experiment after superposition; median errors (recipe, at) x form."""
+    end = studies.ends(frame[frame.t.isin(AT)])
+    end = end.assign(at=end.t.map(AT), cell=end.variant.map(CELLS))
+    show.dots(end, value="rmsd", rows="cell", panel="at", colour="recipe", goal=1.0, x="RMSD (Å)",
+              order=[*CELLS.values(), "starved", "well fed", "as published", *AT.values()],
+              title=f"Skip and scale, one at a time: {size}",
+              alt=f"Recorded, {size}: error after superposition at t = 1, 25, 49 and of samples for the four "
+                  "combinations of skip and scale under three recipes, median and range over proteins and seeds; "
+                  "the dotted line is 1 Å.")
+    return end.pivot_table("rmsd", ["recipe", "at"], "form", aggfunc="median").query("at in ('t = 49', 'sampled')")
 
 
-def grid(profile="laptop"):
-    """A row a recipe and a cell of the experiment."""
-    return [{"recipe": name.replace("_", " "), "skip": skip, "scale": scale,
-             **{f"t = {t} (Å)" if t != "sampled" else "sampled (Å)":
-                studies.median_range(ends(name, form, t, proteins, profile))
-                for t in (1, 25, 49, "sampled")}}
-            for name, proteins in SETTINGS for (skip, scale), form in GRID.items()]
-
-
-show.table(grid(), "Recorded: error after superposition, median (range) over proteins and seeds")
-
-# %%
-def single_changes(name, proteins, t, profile="laptop"):
-    """What each change alone makes of the broken form's median error."""
-    found = {f: ends(name, f, t, proteins, profile) for f in GRID.values()}
-    if any(v is None for v in found.values()):
-        return None
-    m = {f: float(np.median(v)) for f, v in found.items()}
-    better = "the scale" if m["skip_unscaled"] < m["scaled_no_skip"] else "the skip"
-    return {"broken (Å)": m["residual"], "drop only the scale (Å)": m["skip_unscaled"],
-            "drop only the skip (Å)": m["scaled_no_skip"], "drop both = A (Å)": m["x0"],
-            "better to drop": better, "lowest of the four": FORMS[min(m, key=m.get)].label}
-
-
-def all_changes(profile="laptop"):
-    return [{"recipe": name.replace("_", " "), "at": t if t == "sampled" else f"t = {t}", **found}
-            for name, proteins in SETTINGS for t in (49, "sampled")
-            if (found := single_changes(name, proteins, t, profile))]
-
-
-changes = all_changes()
-show.table(changes or [{"study": "not recorded"}],
-           "Recorded medians after superposition: each change alone, and both")
+medians = grid(contrast, "laptop size")
 
 # %%
-def answers(column, at):
-    return " or ".join(sorted({row[column] for row in changes if row["at"] == at}))
+def answers(medians, at):
+    """What is better dropped alone, in any recipe, and which form is lowest of the four in each."""
+    found = medians.xs(at, level="at")
+    scale = found["skip_unscaled"] < found["scaled_no_skip"]
+    lowest = ", ".join(f"{FORMS[form].label} ({recipe}, {found.loc[recipe, form]:.2f} Å)"
+                       for recipe, form in found.idxmin(axis=1).items())
+    return " or ".join(sorted({"the scale" if x else "the skip" for x in scale})), lowest
 
 
-if changes:
-    beaten = [row["recipe"] for row in changes if row["at"] == "sampled"
-              and row["drop only the scale (Å)"] < row["drop both = A (Å)"]]
-    show.say(f"If only one may go: at **t = 49** better {answers('better to drop', 't = 49')}, for "
-             f"**sampled structures** better {answers('better to drop', 'sampled')}. For samples, "
-             "keeping the skip and dropping only the scale has a lower median than fix A under: "
+if len(medians):
+    for at in ("t = 49", "sampled"):
+        better, lowest = answers(medians, at)
+        show.say(f"If only one may go, **{at}**: better {better}. Lowest of the four: {lowest}.")
+    sampled = medians.xs("sampled", level="at")
+    beaten = [*sampled[sampled["skip_unscaled"] < sampled["x0"]].index]
+    show.say("For samples, keeping the skip and dropping only the scale has a lower median than fix A under: "
              f"{', '.join(beaten) or 'none'}.")
 
 # %% [markdown]
@@ -277,25 +233,20 @@ if changes:
 # Recorded with `python -m resfold_nb study contrast --profile gpu --out data/recorded`.
 
 # %%
-large = all_changes("gpu")
-if large:
-    show.table(grid("gpu"), "Recorded at full size: error after superposition, median (range) over proteins "
-                            "and seeds")
-show.table(large or [{"study": "not recorded"}],
-           "Recorded at full size: medians after superposition, each change alone, and both")
+large = grid(studies.load("contrast", "gpu"), "full size")
 
 # %%
-pairs = list(zip(changes, large, strict=True)) if len(changes) == len(large) else []
-pairs = [pair for pair in pairs if pair[0]["recipe"] != "well fed"]  # small at both
-same = sum(row["better to drop"] == other["better to drop"] for row, other in pairs)
-if pairs:
-    show.say(f"Of the two recipes that grow, the better change to make is the same at both sizes in **{same} of "
-             f"{len(pairs)}** places.")
-for row in large:
-    if row["recipe"] == "as published" and row["at"] == "sampled":
-        times = row["drop both = A (Å)"] / row["broken (Å)"]
-        show.say(f"With the public code's own recipe, fix A's samples err **{times:.1f} times** as much as the broken "
-                 f"form's ({row['drop both = A (Å)']:.2f} against {row['broken (Å)']:.2f} Å, medians).")
+grow = [pair for pair in medians.index.intersection(large.index) if pair[0] != "well fed"]  # small at both
+better = [(m["skip_unscaled"] < m["scaled_no_skip"]).loc[grow] for m in (medians, large)] if grow else []
+if grow:
+    show.say(f"Of the two recipes that grow, the better change to make is the same at both sizes in "
+             f"**{(better[0] == better[1]).sum()} of {len(grow)}** places.")
+    for at in ("t = 49", "sampled"):
+        show.say(f"At full size, {at}: better {answers(large, at)[0]}; lowest of the four: {answers(large, at)[1]}.")
+    published = large.loc["as published", "sampled"]
+    show.say(f"With the public code's own recipe, fix A's samples err **{published['x0'] / published['residual']:.1f} "
+             f"times** as much as the scaled residual's ({published['x0']:.2f} against {published['residual']:.2f} Å, "
+             "medians).")
 
 # %% [markdown]
 # ### Why its samples suffer
@@ -307,7 +258,7 @@ for row in large:
 # training never showed. If that is the reason, then a single step from a *perfect* structure, turned
 # the way the network turns it, must err about as much as the samples do. The full-size networks were
 # not kept, so the test is live, in this profile's size (in `laptop` for half of the steps) and with
-# one seed. (On the laptop fix A's samples are still the better ones, as the tables say; but they err
+# one seed. (On the laptop fix A's samples are still the better ones, as the pictures say; but they err
 # more than its single steps, and that is what is to be explained.)
 
 # %%
@@ -325,8 +276,8 @@ samples = measure.sample(turning.predictor, data, x0_clamp=lenient.x0_clamp).fin
 _, drawn = measure.sample_errors(samples, data)
 show.table([{"one step from x_t of the truth,": name, **{f"t = {t}, RMSD (Å)": e.rmsd[t] for t in (1, 25, 49)}}
             for name, e in measured.items()],
-           f"Live: fix A in the recipe as published, {lenient.steps} steps, seed {seed}, {session.device}; the "
-           f"network's orientation lies {float(rmse(turned.x0, truth)[0] * data.scale[0]):.1f} Å (RMSE) from the true one")
+           f"Live: fix A in the recipe as published, {lenient.steps} steps, seed {seed}, {session.device}; the network's "
+           f"orientation lies {float(rmse(turned.x0, truth)[0] * data.scale[0]):.1f} Å (RMSE) from the true one")
 as_trained, as_turned = (e.rmsd[1] for e in measured.values())
 show.say(f"Samples err by **{drawn.mean():.2f} Å** (RMSD, mean of four). One step at t = 1 errs by "
          f"{as_trained:.2f} Å on what training shows and by **{as_turned:.2f} Å** on the same structure turned: "
@@ -339,7 +290,7 @@ show.say(f"Samples err by **{drawn.mean():.2f} Å** (RMSD, mean of four). One st
 # with a superposed loss.
 
 # %% [markdown]
-# A reading that fits the recorded table, from both ends of the noise:
+# A reading that fits the recorded pictures, from both ends of the noise:
 #
 # - **At the noisy end** the skip costs. It hands $x_t$ on, so F must produce the noise, point by
 #   point, to cancel it. The scale is close to one there, so it cannot act *directly*; through
@@ -350,7 +301,7 @@ show.say(f"Samples err by **{drawn.mean():.2f} Å** (RMSD, mean of four). One st
 #   output would have to be the whole protein.
 #
 # Two faults at two ends, then, and the skip is not a fault everywhere. Of the two, the report blames
-# the scale and expects t = 49 to fall when it goes (R16); in these runs it does not. The table shows
+# the scale and expects t = 49 to fall when it goes (R16); in these runs it does not. The pictures show
 # *that*, for the sizes and budgets recorded here; it does not prove the *why*. Notebook 14 will
 # predict the errors from the curves, and 16 will judge over more budgets, seeds and proteins, with
 # intervals.
@@ -380,7 +331,7 @@ print("not answered; the solution is" if my_error_of_the_constant is None else "
       "not that it can denoise. Notebook 15 goes on from there.")
 
 # %% [markdown]
-# **2.** For the broken form, how large is the part of $F^*$ that changes with the noise, as a
+# **2.** For the scaled residual, how large is the part of $F^*$ that changes with the noise, as a
 # share of its variance, at t = 49? (Data and noise of unit variance.)
 
 # %% tags=["exercise"]
@@ -405,7 +356,7 @@ print("not answered; the solution is" if my_share is None else "right:",
 metric("fix A, worst RMSE over t", fixed.errors.worst, "Å")
 metric("fix A, mean RMSE over t", float(fixed.errors.rmse.mean()), "Å")
 metric("fix A, sampled RMSE", float(plain.mean()), "Å")
-metric("broken, RMSE at t = 49", float(broken.errors.rmse[49]), "Å")
-metric("broken, mean RMSE over t", float(broken.errors.rmse.mean()), "Å")
+metric("broken, RMSE at t = 49", float(residual.errors.rmse[49]), "Å")
+metric("broken, mean RMSE over t", float(residual.errors.rmse.mean()), "Å")
 metric("broken over A, mean RMSE over t",
-       float(broken.errors.rmse.mean() / fixed.errors.rmse.mean()))
+       float(residual.errors.rmse.mean() / fixed.errors.rmse.mean()))
