@@ -213,15 +213,17 @@ show.table(seconds.reset_index(), f"Recorded: median time of training over {runs
 # %%
 tidy = medians.rename(columns=SCORES).melt(ignore_index=False, var_name="score").reset_index()
 for which in ("trained on", "held out"):
-    show.dots(tidy[tidy.chains == which], value="value", panel="score", colour="setting", order=ORDER,
-              x="Å, and 0 to 1", title=f"Chains {which}: five scores",
-              alt=f"Median over chains {which} of each score, a row a variant or a baseline, a colour what was "
-                  "trained on; median and range over seeds or coils. Recorded, but for the baselines.")
+    for unit, scores in {"Å": [*SCORES.values()][:2], "0 to 1": [*SCORES.values()][2:]}.items():
+        show.dots(tidy[(tidy.chains == which) & tidy.score.isin(scores)], value="value", panel="score",
+                  colour="setting", order=ORDER, log_x=unit == "Å", x=unit,
+                  title=f"Chains {which}: {', '.join(scores)}",
+                  alt=f"Median over chains {which} of each score, a row a variant or a baseline, a colour what was "
+                      "trained on; median and range over seeds or coils. Recorded, but for the baselines.")
 
 # %% [markdown]
-# In the first picture, colours are of different chains: those that each was trained on, and for 100
-# chains and the baselines those of the hundred that are sampled. In the second, all are of the same
-# chains.
+# *Chains trained on* are different ones for each colour: those that each was trained on, and for 100
+# chains and the baselines those of the hundred that are sampled. *Chains held out* are the same for
+# all.
 #
 # ## Every chain
 #
@@ -230,15 +232,12 @@ for which in ("trained on", "held out"):
 
 # %%
 spread = found[found.setting.str.contains("100|no training")]
-spread = spread.assign(row=spread.variant + np.where(spread.setting.str.contains("rotated"), " (rotated)", ""))
-half = spread.groupby(["row", "chains"])[["rmsd", "lddt"]].quantile([0.25, 0.5, 0.75]).unstack()
-half = pd.concat([half[field].set_axis(["low", "value", "high"], axis=1).reset_index().assign(score=SCORES[field])
-                  for field in ("rmsd", "lddt")])
-rows = sorted(half.row.unique(), key=lambda name: (name in makers, "(" in name))
-show.dots(half, value="value", rows="row", panel="score", colour="chains", order=[*rows, "trained on", "held out"],
-          log_x=False, x="Å, and 0 to 1", title="A hundred chains: trained on and held out",
-          alt="RMSD and lDDT over chains and seeds, median and middle half, a row a variant trained on 100 chains or "
-              "a baseline; chains trained on and held out. Recorded, but for the baselines.")
+for field in ("rmsd", "lddt"):
+    half = spread.groupby(["setting", "variant", "chains"])[field].quantile([0.25, 0.5, 0.75]).unstack()
+    show.dots(half.set_axis(["low", "value", "high"], axis=1).reset_index(), value="value", panel="chains",
+              colour="setting", order=ORDER, log_x=False, x=SCORES[field], title="A hundred chains, every chain",
+              alt=f"{SCORES[field]} over chains and seeds, median and middle half, a row a variant trained on 100 "
+                  "chains or a baseline; chains trained on and held out. Recorded, but for the baselines.")
 
 # %% [markdown]
 # ## The nearest chain
@@ -416,7 +415,7 @@ def interval(values):
     return pd.Series(measure.bootstrap([x.to_numpy() for _, x in values.groupby("chain")]), ["value", "low", "high"])
 
 
-tables, judged = [], {}
+judged = {}
 idle = medians.xs("held out", level="chains").loc["no training"].groupby("variant").median()
 known = base[base.chains == "held out"].groupby(["variant", "chain"])[[*SCORES]].mean()
 far = found[found.setting.str.contains("100") & (found.chains == "held out")]
@@ -428,16 +427,15 @@ for field, better in (("rmsd", -1), ("lddt", 1)):  # the sign of a better score
     worst, most = np.sort(better * table[["low", "high"]]).T
     answer = pd.Series(np.select([worst > 0, most < 0], ["better", "worse"], "open")).value_counts()
     judged[field] = ", ".join(f"**{answer[k]}** {k}" for k in ("better", "worse", "open") if k in answer)
-    tables.append(table.reset_index().assign(score=f"{SCORES[field]}, minus {rival}"))
-show.dots(pd.concat(tables), value="value", panel="score", colour="setting", order=ORDER, log_x=False, reference=0,
-          x="score minus that of the best baseline by it", title="Held out: against the best baseline",
-          alt="Held out, recorded: RMSD (better left of 0) and lDDT (better right) minus those of the best baseline; "
-              "mean and 95 % interval over chains and seeds.")
+    show.dots(table.reset_index(), value="value", colour="setting", order=ORDER, log_x=False, reference=0,
+              x=f"{SCORES[field]} minus that of {rival}", title=f"Held out, against {rival}: {SCORES[field]}",
+              alt=f"Held out, recorded: {SCORES[field]} minus that of {rival}, the best baseline by it, mean and "
+                  f"95 % interval over chains and seeds; better {'left' if better < 0 else 'right'} of 0.")
 show.say("Judged by RMSD, " + "; by lDDT, ".join(judged.values()) + ".")
 
 # %% [markdown]
-# **Memory.** Look again at the RMSD of chains trained on, by how many there were (*five scores*,
-# first panel). As the number of steps is the same, a dot further to the right shows what these steps
+# **Memory.** Look again at the RMSD of chains trained on, by how many there were (first picture of
+# dots). As the number of steps is the same, a dot further to the right shows what these steps
 # could no longer store.
 #
 # **The forms.** RMSD over A's, paired by chain and seed.
