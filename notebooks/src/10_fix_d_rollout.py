@@ -7,7 +7,7 @@
 # one. Errors then compound *in training*, and are to be learned away, at K times the cost.
 #
 # **You will learn** to write a rollout and say which timesteps it trains; to weigh its memory and
-# time, with stopped gradients and with checkpointing; to test whether errors compound at all.
+# arithmetic, with stopped gradients and with checkpointing; to test whether errors compound at all.
 # **Time:** 20 minutes to read, under a minute to run. **Words:** [notation and glossary](reference.md).
 
 # %% tags=["parameters"]
@@ -15,17 +15,15 @@ profile = "laptop"
 seed = 0
 
 # %%
-import time
-
 import numpy as np
-import plotly.graph_objects as go
+import pandas as pd
 import torch
 
 from resfold_nb import measure, show, studies
-from resfold_nb.studies.plans import VARIANTS
 from resfold_nb.data import load, make_batch, random_rotations, rmse
 from resfold_nb.diffusion import get_schedule
 from resfold_nb.model import Features
+from resfold_nb.studies.plans import VARIANTS
 from resfold_nb.training import Rollout, build, mean_squared_error, named_recipe, roll_out
 from resfold_nb.workbook import goal, metric, start
 
@@ -36,10 +34,9 @@ protein = load(session.pick(ci="1WY3_A", laptop="1HZ6_A", gpu="1HZ6_A"))
 batch = make_batch(protein)
 schedule, sd = get_schedule("linear"), float(batch.scale[0])
 T, last = schedule.timesteps, schedule.timesteps - 1
-base = named_recipe("well_fed", profile, form="x0",
-                    steps=session.pick(ci=60, laptop=100, gpu=2000))
-print(f"{protein.id}: {len(protein)} residues, standard deviation {sd:.2f} Å; live runs take "
-      f"recipe {base.name} with {base.steps} steps")
+base = named_recipe("well_fed", profile, form="x0", steps=session.pick(ci=60, laptop=100, gpu=2000))
+print(f"{protein.id}: {len(protein)} residues, standard deviation {sd:.2f} Å; live runs take recipe {base.name} with "
+      f"{base.steps} steps")
 
 # %% [markdown]
 # ## A rollout by hand
@@ -67,8 +64,7 @@ def rollout_by_hand(predictor, x, noise, features):
     return x0_pred
 
 
-double = batch.to("cpu", torch.float64)
-untrained = build(base, seed).double()
+double, untrained = batch.to("cpu", torch.float64), build(base, seed).double()
 pure_noise, *fresh = torch.randn(5, 4, *double.x0.shape[1:], dtype=torch.float64,
                                  generator=torch.Generator().manual_seed(seed))
 ours = rollout_by_hand(untrained, pure_noise, fresh, Features.of(double)).detach()
@@ -85,23 +81,11 @@ goal("rollout by hand against the package, K = 5", float((ours - package).abs().
 # fifth. Samples end at t = 1.
 
 # %%
-fig = go.Figure()
-rows = {"sampler": 49, "K = 10": 10, "K = 5": 5, "K = 2": 2, "K = 1": 1}
-for name, calls in rows.items():
-    fig.add_scatter(x=[last - k for k in range(calls)], y=[name] * calls, mode="markers",
-                    marker=dict(color=show.PALETTE["x0"], size=7), name="network call",
-                    showlegend=name == "sampler")
-fig.add_scatter(x=[T - k for n, k in rows.items() if n != "sampler"],
-                y=[n for n in rows if n != "sampler"], mode="markers", name="loss of the rollout",
-                marker=dict(color=show.PALETTE["residual"], size=15, symbol="diamond"))
-fig.add_scatter(x=[1], y=["sampler"], mode="markers", name="the sample is this prediction",
-                marker=dict(color=show.PALETTE["ink"], size=15, symbol="star"))
-fig.update_layout(title="Where rollouts go, and where samples end", height=360,
-                  xaxis=dict(title="timestep t (sampling runs from left to right)", range=[51, -1]),
-                  legend=dict(orientation="h", y=-0.35, x=0, yanchor="top"))
-show.figure(fig, "Timesteps at which the network is called by the sampler, 49 down to 1, and by "
-                 "rollouts of 10, 5, 2 and 1 calls, which stop at 40, 45, 48 and 49; a diamond marks "
-                 "where a rollout's loss is taken.")
+ways = {"sampler": 1} | {f"rollout, K = {K}": T - K for K in (10, 5, 2, 1)}
+show.dots(pd.DataFrame([{"who": who, "t": end, "low": end, "high": last} for who, end in ways.items()]),
+          rows="who", value="t", log_x=False, x="timesteps of the network calls, from t = 49 down to the dot",
+          title="Where rollouts go, and where samples end",
+          alt="The sampler calls at t = 49 to 1; rollouts of 10, 5, 2 and 1 calls stop at 40, 45, 48 and 49.")
 
 # %% [markdown]
 # And how much do the earlier calls matter there? The step's weight $k_t$ says how much of a
@@ -109,18 +93,16 @@ show.figure(fig, "Timesteps at which the network is called by the sampler, 49 do
 # training at t = 49 holds $a = \sqrt{0.02}$ of it ([samplers](reference.md#Samplers)).
 
 # %%
-table, kept = [], torch.zeros(0)
+rows, kept = [], torch.zeros(())
 for K in range(1, 11):
     t = T - K
     if K > 1:
         now, after = schedule.alpha_bar[t + 1], schedule.alpha_bar[t]
         alpha = now / after
-        kept = torch.cat([kept * alpha.sqrt() * (1 - after) / (1 - now),
-                          (after.sqrt() * (1 - alpha) / (1 - now)).view(1)])
-    table.append({"K": K, "loss at t = T − K": t, "a, x0 in ordinary x_t": float(schedule.a[t]),
-                  "x0_pred of all calls before in x_t": float(kept.sum()),
-                  "calls of the sampler still to come": t - 1})
-show.table([table[i] for i in (0, 1, 4, 9)],
+        kept = (after.sqrt() * (1 - alpha) + alpha.sqrt() * (1 - after) * kept) / (1 - now)
+    rows.append({"K": K, "loss at t = T − K": t, "a, x0 in ordinary x_t": float(schedule.a[t]),
+                 "x0_pred of all calls before in x_t": float(kept), "calls of the sampler still to come": t - 1})
+show.table([rows[K - 1] for K in (1, 2, 5, 10)],
            "What stands in x_t at the call that has the loss: amplitudes, by algebra alone")
 
 # %% [markdown]
@@ -131,97 +113,65 @@ show.table([table[i] for i in (0, 1, 4, 9)],
 # %%
 def loss_share(rollout):
     """Share of a run's loss terms that fall on each t."""
-    plain = np.full(T, 1 / T)
     if rollout is None:
-        return plain
+        return np.full(T, 1 / T)
     lengths = range(1, rollout.calls + 1) if rollout.random else [rollout.calls]
     at = np.bincount([T - k for k in lengths], minlength=T) / len(lengths)
-    return (1 - rollout.share) * plain + rollout.share * at
+    return (1 - rollout.share) / T + rollout.share * at
 
 
-LOOK = {"scaled residual": (show.PALETTE["residual"], "solid"), "A": (show.PALETTE["x0"], "solid"),
-        "A + D": (show.PALETTE["eps"], "dash"), "A + D, equal calls": (show.PALETTE["v"], "dashdot"),
-        "A + D, stopped gradient": (show.PALETTE["edm"], "dot"),
-        "A + D, random K": (show.PALETTE["skip_unscaled"], "longdash"),
-        "A, superposed loss": (show.PALETTE["scaled_no_skip"], "solid"),
-        "A + D, superposed loss": (show.PALETTE["v"], "longdash"),
-        "A, blind to x_t and t": (show.PALETTE["baseline"], "longdashdot")}
-lines = [show.Line(name, np.arange(T), 100 * loss_share(VARIANTS[name](base).rollout), *LOOK[name])
-         for name in ("A", "A + D", "A + D, random K")]
+# %% tags=["plot"]
+lines = [show.Line(name, np.arange(T), 100 * loss_share(VARIANTS[name](base).rollout), *look)
+         for name, look in show.looks(("A", "A + D", "A + D, random K")).items()]
 fig = show.chart(lines, log_y=True, x="timestep t", y="share of the loss terms (%)",
                  title="What rollouts in a quarter of the steps do to the draws of t")
 fig.update_traces(line_shape="hvh")
-fig.update_yaxes(dtick=None, tickvals=[1, 2, 5, 10, 20])
-show.figure(fig, "Share of loss terms by timestep: flat at 2 % for fix A; with rollouts of K = 5 a "
-                 "spike at t = 45 over a lower floor; with random K a step over t = 40 to 49.")
+show.figure(fig, "Share of loss terms: 2 % for A; a spike at t = 45 with K = 5; a step at t = 40 with random K.")
 
 # %% [markdown]
 # ## Predict first
 #
 # For a backward pass through K calls, torch keeps the activations of all K. How does peak memory
 # grow from K = 1 to 10? What does *stopping the gradient* (no graph but for the last call) do to
-# memory and to time? And *checkpointing*, which keeps only each call's input and computes the rest
-# again?
+# memory and to arithmetic? And *checkpointing*, which keeps only each call's input and computes the
+# rest again?
 
 # %%
-WAYS = {"through": dict(through=True), "stopped": dict(through=False),
-        "through, checkpointed": dict(through=True, checkpoint=True)}
-
-
+WAYS = {"through": {}, "stopped": dict(through=False), "through, checkpointed": dict(checkpoint=True)}
 DRAWS = 8  # fewer than in training, to be quick
 
 
 def rollout_loss(predictor, calls, **way):
     """The loss of one rollout, from the same noise each time."""
-    generator = torch.Generator().manual_seed(seed)
-    shape = (DRAWS, *batch.x0.shape[1:])
-    here = predictor.a.device
+    generator, home = torch.Generator().manual_seed(seed), batch.to(predictor.a.device)
 
     def noise():
-        return torch.randn(shape, generator=generator).to(here)
+        return torch.randn(DRAWS, *batch.x0.shape[1:], generator=generator).to(home.x0.device)
 
-    recipe, home = base.but(rollout=Rollout(calls, **way)), batch.to(here)
-    x0_pred = roll_out(recipe, predictor, Features.of(home), noise(), calls, noise)
-    return mean_squared_error(x0_pred, home.x0.expand(shape))
+    x0_pred = roll_out(base.but(rollout=Rollout(calls, **way)), predictor, Features.of(home), noise(), calls, noise)
+    return mean_squared_error(x0_pred, home.x0.expand_as(x0_pred))
 
 
 def step_of(predictor, calls, way):
-    predictor.zero_grad(set_to_none=True)
+    predictor.zero_grad()
     rollout_loss(predictor, calls, **WAYS[way]).backward()
 
 
 # %%
 LENGTHS, on_cpu = (1, 2, 5, 10), build(base, seed)
-memory = {way: np.array([measure.peak_memory(lambda: step_of(on_cpu, K, way)) / 1e6
-                         for K in LENGTHS]) for way in WAYS}
-
-
-def seconds(calls, way):
-    begin = time.perf_counter()
-    step_of(on_cpu, calls, way)
-    return time.perf_counter() - begin
-
-
-took = {way: [min(seconds(K, way) for _ in range(2)) for K in LENGTHS] for way in WAYS}
-rows = [{"gradient": way, **{f"K = {K} (MB)": f"{m:.1f}" for K, m in zip(LENGTHS, memory[way])},
-         **{f"time, K = {K}": f"{t / took['through'][0]:.1f} ×" for K, t in zip(LENGTHS, took[way])}}
-        for way in WAYS]
-show.table(rows, f"One rollout, forward and backward, {DRAWS} draws, live on the CPU: peak "
-                 "of the tensors alive (counted), and time as a multiple of K = 1 (best of 2)")
-goal("stopped gradient: peak memory at K = 10 over K = 1", memory["stopped"][3] / memory["stopped"][0],
-     "<=", 1.1)
+memory = {way: [measure.peak_memory(lambda: step_of(on_cpu, K, way)) / 1e6 for K in LENGTHS] for way in WAYS}
+work = {way: [measure.count_flop(lambda: step_of(on_cpu, K, way)) for K in LENGTHS] for way in WAYS}
+grew = {way: m[-1] / m[0] for way, m in memory.items()}
+goal("stopped gradient: peak memory at K = 10 over K = 1", grew["stopped"], "<=", 1.1)
 
 # %%
-looks = dict(zip(WAYS, (LOOK["A + D"], LOOK["A + D, stopped gradient"], LOOK["A + D, equal calls"])))
-fig = show.chart([show.Line(way, LENGTHS, memory[way], *looks[way]) for way in WAYS],
+fig = show.chart([show.Line(way, LENGTHS, memory[way], *look) for way, look in show.looks(WAYS).items()],
                  x="K, network calls in the rollout", y="peak memory (MB)",
-                 title="Peak memory of one rollout step")
-show.figure(fig, "Peak memory of one rollout's loss and backward pass against K, with the gradient "
-                 "through the whole trajectory, stopped, and through with checkpointing.")
-show.say(f"From K = 1 to K = 10 the peak grows **{memory['through'][3] / memory['through'][0]:.1f}-fold** "
-         f"with the gradient through all calls, {memory['stopped'][3] / memory['stopped'][0]:.1f}-fold "
-         f"stopped, and {memory['through, checkpointed'][3] / memory['through, checkpointed'][0]:.1f}-fold "
-         "checkpointed.")
+                 title=f"Peak memory of one rollout step, {DRAWS} draws, live on the CPU")
+show.figure(fig, "Peak of the tensors alive (counted) in a rollout's loss and backward pass against K, by gradient.")
+show.say(f"From K = 1 to K = 10 the peak grows **{grew['through']:.1f}-fold** with the gradient through all calls, "
+         f"{grew['stopped']:.1f}-fold stopped, and {grew['through, checkpointed']:.1f}-fold checkpointed; "
+         f"the counted arithmetic {', '.join(f'{n[-1] / n[0]:.1f}-fold {way}' for way, n in work.items())}.")
 
 # %% [markdown]
 # The peak is a line in K: one call's activations a call. Checkpointing pays with one more forward
@@ -230,40 +180,34 @@ show.say(f"From K = 1 to K = 10 the peak grows **{memory['through'][3] / memory[
 #
 # ## Live: A against A + D
 #
-# Two ways to be fair. *A + D* takes as many optimiser steps as A, a quarter of them rollouts of
-# K = 5, so it calls the network more often. *A + D, equal calls* takes fewer steps, so that the
+# Two ways to be fair to A; the scaled residual (the report's) runs beside it. *A + D* takes as many
+# optimiser steps as A, a quarter of them rollouts of K = 5, so it calls the network more often. *A +
+# D, equal calls* takes fewer steps, so that the
 # calls match. The same seed and initial weights; recipe *well fed*, shortened, on one protein. The
 # warm-up of 20 steps is the same for all, so it takes a larger share of the shorter run.
 
 # %%
-NAMES = ("scaled residual", "A", "A + D", "A + D, equal calls")
-runs = {name: measure.train_and_measure(VARIANTS[name](base), batch, seed, device=session.device,
-                           marks=[], progress=show.progress) for name in NAMES}
-rows = [{"variant": name, "optimiser steps": r.recipe.steps, "parameters": sum(
-             p.numel() for p in r.predictor.parameters()),
-         "loss terms": r.recipe.steps * r.recipe.noise_levels,
+runs = {name: measure.train_and_measure(VARIANTS[name](base), batch, seed, device=session.device, marks=[], draws=8,
+                                        progress=show.progress)
+        for name in ("scaled residual", "A", "A + D", "A + D, equal calls")}
+errors = {name: r.last.errors for name, r in runs.items()}
+rows = [{"variant": name, "optimiser steps": r.recipe.steps, "loss terms": r.recipe.steps * r.recipe.noise_levels,
          "network calls": r.recipe.network_calls, "training (s)": f"{r.train_seconds:.1f}",
-         "mean RMSE over t (Å)": f"{r.last.errors.rmse.mean():.2f}",
-         "sampled RMSE (Å)": f"{r.last.sampled_rmse:.2f}"} for name, r in runs.items()]
-show.table(rows, f"Live: {protein.id}, recipe {base.name}, seed {seed}, {session.device}")
+         "mean RMSE over t (Å)": f"{errors[name].rmse.mean():.2f}", "sampled RMSE (Å)": f"{r.last.sampled_rmse:.2f}"}
+        for name, r in runs.items()]
+show.table(rows, f"Live: {protein.id}, recipe {base.name}, seed {seed}, {session.device}; each has "
+                 f"{sum(p.numel() for p in on_cpu.parameters()):,} parameters")
 
 # %%
-floor = measure.baselines(schedule, 1.0, sd)
-errors = {name: measure.error_by_timestep(r.predictor, batch, draws=8) for name, r in runs.items()}
-lines = [show.Line(name, e.t, e.rmse, *LOOK[name]) for name, e in errors.items()]
-fig = show.chart(lines + show.baseline_lines(floor), log_y=True, goal=1.0, x="timestep t",
-                 y="RMSE (Å)", title=f"Live: error of one denoising step ({protein.id})")
-show.figure(fig, f"Error of one denoising step against the timestep for the broken form, fix A and "
-                 f"fix A with rollouts, live, seed {seed}, mean of 8 noise draws. The dotted line is "
-                 "1 Å; grey dashed lines predict without learning.")
-show.sampling({n: runs[n].predictor for n in ("scaled residual", "A", "A + D")}, batch,
-              alt="Sampling from the same noise with the broken form, fix A and fix A with rollouts, live, "
-                  "the true centroids in grey; below, the error of what each thinks x0 is.")
+show.by_timestep(studies.frame_of(runs), lines=show.baseline_lines(measure.baselines(schedule, 1.0, sd)),
+                 title=f"Live: error of one denoising step ({protein.id})",
+                 alt=f"RMSE of one step by t, live, seed {seed}, 8 draws; grey dashes predict without learning.")
+watched = {n: runs[n].predictor for n in ("scaled residual", "A", "A + D")}
+show.sampling(watched, batch, alt="Sampling from the same noise with three live models, the true centroids in grey; "
+              "below, the error of what each thinks x0 is.")
 
-# %%
-dip = {n: float(e.rmse[45] / e.rmse[[44, 46]].mean()) for n, e in errors.items()}
-show.say("Error at t = 45, where the loss of the rollouts sits, over the mean of t = 44 and 46: "
-         + "; ".join(f"{n} **{d:.2f}**" for n, d in dip.items() if n != "scaled residual") + ".")
+show.say("Error at t = 45, where the loss of the rollouts sits, over the mean of t = 44 and 46: " + "; ".join(
+    f"{n} **{e.rmse[45] / e.rmse[[44, 46]].mean():.2f}**" for n, e in errors.items() if n != "scaled residual") + ".")
 
 # %% [markdown]
 # Look at t = 45. At t = 44 and 46 $x_t$ is all but the same. If a model does better, or worse, at
@@ -284,21 +228,18 @@ def gradient(predictor, calls, **way):
     return torch.cat([g.flatten() for g in found if g is not None])
 
 
-rows, cosines = [], {}
-for name in ("scaled residual", "A", "A + D"):
+cosines = {}
+for name, model in watched.items():
     for K in (2, 5, 10):
-        model = runs[name].predictor
         whole, short = gradient(model, K), gradient(model, K, through=False)
         cosines[name, K] = float(torch.cosine_similarity(whole, short, 0))
-        rows.append({"trained as": name, "K": K, "norm, through": float(whole.norm()),
-                     "norm, stopped": float(short.norm()), "cosine": f"{cosines[name, K]:.3f}"})
-show.table(rows, f"Gradient over the weights of one rollout's loss, live, after training, seed {seed}")
 forgetful = gradient(model, 10, checkpoint=True)
 goal("checkpointing: change of the gradient over its norm, K = 10",
      float((forgetful - whole).norm() / whole.norm()), "<=", 1e-5)
 low = min(cosines, key=cosines.get)
-show.say(f"The least alike are those of *{low[0]}* at K = {low[1]}: a cosine of "
-         f"**{cosines[low]:.2f}**; for A at K = 5 it is {cosines['A', 5]:.2f}.")
+show.say("Cosine between the two gradients over the weights, live, after training, at K = 2, 5 and 10: " + "; ".join(
+    f"{n} " + ", ".join(f"{cosines[n, K]:.3f}" for K in (2, 5, 10)) for n in watched) + ". The least alike are those "
+    f"of *{low[0]}* at K = {low[1]}: **{cosines[low]:.2f}**; for A at K = 5 it is {cosines['A', 5]:.2f}.")
 
 # %% [markdown]
 # ## Do errors compound?
@@ -311,24 +252,21 @@ show.say(f"The least alike are those of *{low[0]}* at K = {low[1]}: a cosine of 
 
 # %%
 def along_the_sampler(predictor):
+    """Error in Å of each prediction from t = 49 down to 1, on the sampler's own x_t."""
     drawn = measure.sample(predictor, batch, copies=8)
-    return np.array(drawn.t[:-1]), np.array([
-        sd * float(rmse(x.cpu(), batch.x0.expand(x.shape)).mean()) for x in drawn.x0_pred])
+    return np.array([sd * float(rmse(x.cpu(), batch.x0.expand(x.shape)).mean()) for x in drawn.x0_pred])
 
 
-walks = {name: along_the_sampler(runs[name].predictor) for name in ("scaled residual", "A", "A + D")}
-groups = {name: [show.Line("noised truth", errors[name].t[1:], errors[name].rmse[1:],
-                           show.PALETTE["ink"], "dash"),
-                 show.Line("the model's own trajectory", t, e, show.PALETTE["x0"])]
-          for name, (t, e) in walks.items()}
+walks = {name: along_the_sampler(model) for name, model in watched.items()}
+groups = {name: [show.Line("noised truth", errors[name].t[1:], errors[name].rmse[1:], show.PALETTE["ink"], "dash"),
+                 show.Line("the model's own trajectory", np.arange(last, 0, -1), walk, show.PALETTE["x0"])]
+          for name, walk in walks.items()}
 fig = show.panels(groups, log_y=True, goal=1.0, x="timestep t", y="RMSE of x0_pred (Å)",
                   title="One step from the noised truth, and along the sampler")
-show.figure(fig, f"Error of the prediction by timestep, from the noised truth and along the model's own "
-                 f"sampling, for the broken form, A and A + D; live, seed {seed}, 8 draws each; the "
-                 "dotted line is 1 Å.")
-show.say("At t = 1, sampler over noised truth: " + "; ".join(
-    f"{n} **{e[-1] / errors[n].rmse[1]:.2f}**" for n, (_, e) in walks.items())
-    + ". Above one: errors compound.")
+show.figure(fig, f"RMSE of the prediction from the noised truth and along the sampler; live, seed {seed}, 8 draws.")
+compounded = {name: walk[-1] / errors[name].rmse[1] for name, walk in walks.items()}
+show.say("At t = 1, sampler over noised truth: " + "; ".join(f"{n} **{r:.2f}**" for n, r in compounded.items())
+         + ". Above one: errors compound.")
 
 # %% [markdown]
 # One memorised protein is the mildest test: a constant is optimal, and a constant has nothing to
@@ -345,51 +283,37 @@ show.say("At t = 1, sampler over noised truth: " + "; ".join(
 # which one does it not, and what will the network learn at t = 45 there?
 
 # %%
-STUDY, ALIKE, BLIND = "rollout", "random rotations", "A, blind to x_t and t"
+ALIKE, BLIND = "random rotations", "A, blind to x_t and t"
 SETTINGS = ("one protein", ALIKE, "ten chains")
 one = make_batch(load("1HZ6_A"))
 turned_floor = measure.rotation_floor(one.x0[0], schedule, float(one.scale[0]))
-
-
-def by_timestep(names, setting, superposed=False):
-    found = {n: studies.variant_errors(STUDY, n, setting, superposed=superposed) for n in names}
-    return [show.Line(n, np.arange(T), e, *LOOK[n]) for n, e in found.items() if e is not None]
-
-
-groups = {s: by_timestep(("A", "A + D", "A + D, random K", "A + D, stopped gradient", BLIND), s)
-          for s in SETTINGS}
-if groups[ALIKE]:
-    groups[ALIKE] += [show.Line("floor under rotations", np.arange(1, T), turned_floor[1:], "#777777",
-                                "dash")]
-fig = show.panels(groups, log_y=True, goal=1.0, x="timestep t", y="RMSE (Å)",
-                  title="Recorded: error by timestep at the end")
-show.figure(fig, "Recorded error of one denoising step by timestep for fix A, A with rollouts and the "
-                 "blind baseline in three settings, median and range over three seeds; under random "
-                 "rotations with the floor that no model can beat on average. The dotted line is 1 Å.")
+recorded = studies.ends(studies.load("rollout"))
+recorded["at"] = recorded["t"].map(lambda t: t if t == "sampled" else f"t = {t}")
+compared = ["A", "A + D", "A + D, random K", "A + D, stopped gradient", BLIND]
+show.by_timestep(recorded[recorded["variant"].isin(compared)], panel="setting", order=[*compared, *SETTINGS],
+                 lines={ALIKE: [show.Line("floor of rotations", range(1, T), turned_floor[1:], "#777777", "dash")]},
+                 title="Recorded: error by timestep at the end",
+                 alt="Recorded RMSE of one step by timestep, A with and without rollouts, three seeds; the dashed "
+                     "line under random rotations is a floor that no model can beat on average.")
 
 # %%
-def over_a(setting):
-    a = studies.variant_errors(STUDY, "A", setting)
-    lines = by_timestep(("A + D", "A + D, stopped gradient", "A + D, random K"), setting)
-    return [] if a is None else [show.Line(line.label, line.x, line.y / a, line.colour, line.dash)
-                                 for line in lines]
+def beside(new, old):
+    """Each run of `new` with its error over that of `old` from the same seed, at every t and of samples."""
+    pair = recorded[recorded["variant"] == new].merge(
+        recorded[recorded["variant"] == old], on=["setting", "seed", "t"], suffixes=("", " of old"))
+    return pair.assign(over=f"{new} / {old}", ratio=pair["rmse"] / pair["rmse of old"],
+                       rmsd_ratio=pair["rmsd"] / pair["rmsd of old"])
 
 
-fig = show.panels({s: over_a(s) for s in SETTINGS}, goal=1.0, x="timestep t",
-                  y="RMSE over that of A", title="Recorded: what rollouts do to A's error, by timestep")
-show.figure(fig, "Recorded error of fix A with rollouts divided by that of fix A with the same seed and "
-                 "as many steps, by timestep, in three settings: fixed K = 5, the same with stopped "
-                 "gradient, and random K, where they were run. Below the dotted line rollouts help.")
-
-
-def at_45(name, setting):
-    e = studies.variant_errors(STUDY, name, setting)
-    return None if e is None else e[:, 45] / e[:, [44, 46]].mean(1)
-
-
-rows = [{"setting": s, **{n: studies.median_range(at_45(n, s))
-                          for n in ("A", "A + D", "A + D, stopped gradient")}} for s in SETTINGS]
-show.table(rows, "Recorded: error at t = 45 over the mean of t = 44 and 46, median (range) over seeds")
+over_a = pd.concat([beside(name, "A") for name in compared[1:4]])
+show.by_timestep(over_a, panel="setting", value="ratio", order=[*compared, *SETTINGS], log_y=False,
+                 y="RMSE over that of A", title="Recorded: what rollouts do to A's error, by timestep",
+                 alt="Recorded error with rollouts over that of A, same seed and steps; below 1 they help.")
+near = recorded[recorded["t"].isin([44, 45, 46])]
+near = near.pivot(index=["setting", "variant", "seed"], columns="at", values="rmse")
+spike = (near["t = 45"] / near[["t = 44", "t = 46"]].mean(axis=1)).groupby(["setting", "variant"]).median()
+show.say("Recorded error at t = 45 over the mean of t = 44 and 46, median over seeds: " + "; ".join(
+    f"{s}: " + ", ".join(f"{n} {x:.2f}" for n, x in spike[s].items() if n in compared[:4]) for s in SETTINGS) + ".")
 
 # %% [markdown]
 # ## Why t = 45 stands out
@@ -414,14 +338,13 @@ share = VARIANTS["A + D"](base).rollout.share
 w = ((1 - share) / T) / ((1 - share) / T + share)
 zero = float(measure.baselines(schedule, 1.0, float(one.scale[0]))["predict zero"][45])
 foretold = np.sqrt(zero**2 - (2 * w - w**2) * (zero**2 - turned_floor[45] ** 2))
-found = {n: studies.variant_errors(STUDY, n, ALIKE) for n in ("A", "A + D")}
-ends = {n: studies.median_range(None if e is None else e[:, 45]) for n, e in found.items()}
+found = recorded[(recorded["setting"] == ALIKE) & (recorded["t"] == 45)].groupby("variant")["rmse"].describe().T
+RANGE = "{50%:.2f} ({min:.2f}–{max:.2f})"
+off = found["A + D"]["50%"] / foretold - 1
 show.say(f"At t = 45 the floor is {turned_floor[45]:.2f} Å and zero has {zero:.2f} Å. Ordinary steps have "
-         f"w = {w:.3f} of the loss terms there, so A + D should have **{foretold:.2f} Å**. Recorded: "
-         f"A + D **{ends['A + D']}** Å, A {ends['A']} Å.")
-if found["A + D"] is not None:
-    off = np.median(found["A + D"][:, 45]) / foretold - 1
-    show.say(f"The median of A + D lies {abs(off):.1%} {'above' if off > 0 else 'below'} what was foretold.")
+         f"w = {w:.3f} of the loss terms there, so A + D should have **{foretold:.2f} Å**. Recorded: A + D "
+         f"**{RANGE.format(**found['A + D'])}** Å, A {RANGE.format(**found['A'])} Å. The median of A + D lies "
+         f"{abs(off):.1%} {'above' if off > 0 else 'below'} what was foretold.")
 
 # %% [markdown]
 # Nothing was fitted to foretell it. As far as it holds, the rollout does not teach the network to
@@ -431,18 +354,18 @@ if found["A + D"] is not None:
 
 # %%
 LOOSE = ("A, superposed loss", "A + D, superposed loss")
-groups = {"plain loss": by_timestep(("A", "A + D"), ALIKE, True),
-          "superposed loss": by_timestep(LOOSE, ALIKE, True)}
-fig = show.panels(groups, log_y=True, goal=1.0, x="timestep t", y="RMSD (Å)",
-                  title="Recorded, random rotations: error after superposition")
-show.figure(fig, "Recorded superposed error by timestep under random rotations, with the plain loss "
-                 "(left) and with the superposed loss (right), fix A with and without rollouts; median "
-                 "and range over three seeds; the dotted line is 1 Å.")
-rows = [{"variant": n, **{f"{k} call{'s' * (k > 1)} (Å)": studies.median_range(
-    studies.variant_quantity(STUDY, n, ALIKE, f"ddpm, {k} calls, RMSD (Å)")) for k in (49, 10, 1)}}
-    for n in ("A", "A + D", *LOOSE)]
-show.table(rows, "Recorded, random rotations: RMSD of samples by the sampler's number of network calls. "
-                 "A model that says the same with one call as with 49 is not refining anything")
+four = ["A", "A + D", *LOOSE]
+turned = recorded[(recorded["setting"] == ALIKE) & recorded["variant"].isin(four)]
+show.by_timestep(turned.assign(loss=turned["superposed"].map({False: "plain loss", True: "superposed loss"})),
+                 panel="loss", value="rmsd", order=four, title="Recorded, random rotations: error, superposed",
+                 alt="Recorded RMSD of one step under random rotations, plain and superposed loss, three seeds.")
+asked = studies.load("rollout", table="quantities")
+asked = asked[(asked["setting"] == ALIKE) & asked["variant"].isin(four)]
+calls = {f"ddpm, {k} calls, RMSD (Å)": f"{k} call{'s' * (k > 1)}" for k in (49, 10, 1)}
+show.dots(asked.assign(calls=asked["quantity"].map(calls)).dropna(subset="calls"), value="value", colour="calls",
+          order=[*four, *calls.values()], goal=1.0, x="RMSD of samples (Å)",
+          title="Recorded, random rotations: samples in 49, 10 and 1 calls",
+          alt="RMSD of samples by the sampler's calls. A model that says the same with 1 as with 49 refines nothing.")
 
 # %% [markdown]
 # ## What it buys, and what it costs
@@ -452,47 +375,31 @@ show.table(rows, "Recorded, random rotations: RMSD of samples by the sampler's n
 # quarters of the steps was not run.
 
 # %%
-MANY = {"one protein": (BLIND, "scaled residual", "A", "A + D", "A + D, equal calls", "A + D, stopped gradient",
-                        "A + D, random K", "A + D alone", "scaled residual + D"),
-        ALIKE: (BLIND, "scaled residual", "A", "A + D", "A + D, equal calls", "A + D, stopped gradient"),
-        "ten chains": (BLIND, "scaled residual", "A", "A + D")}
-costs = {"one protein": MANY["one protein"], ALIKE: MANY[ALIKE] + LOOSE,
-         "ten chains": MANY["ten chains"]}
-show.table([r for s, names in costs.items() for r in studies.budget_rows(STUDY, names, s)],
-           "Recorded budgets: calls are forward passes for each protein; the peak is that of the "
-           "largest step; seconds are medians on a shared CPU, so read them as a hint")
+COSTS = {"calls": "network calls", "teraflop": "arithmetic", "megabytes": "peak memory", "seconds": "training time"}
+paid = studies.load("rollout", table="runs").groupby(["setting", "variant"])[["steps", *COSTS]].median()
+of_a = paid.xs("A", level="variant")
+relative = paid[list(COSTS)].div(of_a[list(COSTS)], level="setting").rename(columns=COSTS)
+variants = ["scaled residual", "A", "A + D", "A + D, equal calls", "A + D, stopped gradient", "A + D, random K",
+            "A + D alone", "scaled residual + D", *LOOSE, BLIND]
+show.dots(relative.melt(ignore_index=False, var_name="cost", value_name="times").reset_index(), value="times",
+          panel="cost", colour="setting", order=[*variants, *COSTS.values(), *SETTINGS], reference=1,
+          x="times that of A in the same setting", title="Recorded: what runs cost",
+          alt="Calls, arithmetic, peak memory of the largest step and training time over those of A, medians.")
+show.say("Runs of A: " + "; ".join(
+    f"{s}: {a['steps']:,.0f} steps, {a['calls']:,.0f} calls a protein, {a['teraflop']:.2f} TFLOP, peak "
+    f"{a['megabytes']:.1f} MB, {a['seconds']:.0f} s" for s, a in of_a.iterrows()) + " (on a shared CPU, a hint).")
 
 # %%
-show.table([r for s, names in MANY.items() for r in studies.error_rows(STUDY, names, s)],
-           "Recorded: RMSE of one step and RMSD of samples at the end, median (range) over three seeds")
+levels = ["t = 1", "t = 25", "t = 49", "sampled"]
+show.dots(recorded[recorded["at"].isin(levels) & ~recorded["variant"].isin(LOOSE)], value="error", panel="at",
+          colour="setting", order=[*variants, *levels, *SETTINGS], goal=1.0, x="RMSE; of samples RMSD (Å)",
+          title="Recorded: error at the end",
+          alt="RMSE of one step and RMSD of samples by variant and setting, median and range; dotted: 1 Å.")
 
 # %% [markdown]
 # *A + D alone* has no ordinary step: its loss is only ever at t = 45, and every other row of t is
 # what happens to follow from that. The superposed losses are missing here because their RMSE means
 # little; they are in the comparison below.
-#
-# Now against cost: the same samples, over network calls instead of steps. (A run's learning rate
-# falls to zero at its own end, so compare the ends of lines.)
-
-# %%
-def over_calls(name, setting):
-    curve = studies.variant_curve(STUDY, name, setting, "sampled")
-    if curve is None:
-        return None
-    recipe_name, _ = studies.SETTINGS[setting]
-    recipe = studies.variant(name, recipe_name)
-    calls = curve.steps[1:] * recipe.network_calls / recipe.steps
-    return show.Line(name, calls, curve.rmsd[:, 1:], *LOOK[name])
-
-
-PAID = ("A", "A + D", "A + D, equal calls")
-groups = {s: [line for n in PAID if (line := over_calls(n, s))] for s in SETTINGS}
-fig = show.panels(groups, log_x=True, log_y=True, goal=1.0, x="network calls",
-                  y="RMSD of samples (Å)", title="Recorded: samples against network calls")
-fig.update_xaxes(dtick=1, tickformat=",d")
-show.figure(fig, "Recorded superposed error of sampled structures against network calls in training for "
-                 "fix A and A with rollouts in three settings, median and range over three seeds; "
-                 "the dotted line is 1 Å.")
 
 # %% [markdown]
 # ## R12, judged: are errors learned away?
@@ -502,52 +409,29 @@ show.figure(fig, "Recorded superposed error of sampled structures against networ
 # else *unclear*.
 
 # %%
-def ratios(new, old, setting, t):
-    curves = [studies.variant_curve(STUDY, n, setting, t) for n in (new, old)]
-    return None if None in curves else curves[0].rmsd[:, -1] / curves[1].rmsd[:, -1]
+def word(ratios):
+    return "better" if (ratios < 1).all() else "worse" if (ratios > 1).all() else "unclear"
 
 
-def word(values):
-    if values is None:
-        return "not recorded"
-    return "better" if (values < 1).all() else "worse" if (values > 1).all() else "unclear"
-
-
-PAIRS = [("equal steps", "A + D", "A", s) for s in SETTINGS]
-PAIRS += [("equal steps", *LOOSE[::-1], ALIKE), ("equal calls", "A + D, equal calls", "A", "one protein"),
-          ("equal calls", "A + D, equal calls", "A", ALIKE)]
-PAIRS += [("equal steps", "scaled residual + D", "scaled residual", "one protein")]
-PAIRS += [("equal steps", "A + D, stopped gradient", "A + D", s) for s in SETTINGS[:2]]
-rows = []
-for budget, new, old, setting in PAIRS:
-    row = {"at": budget, "this": new, "over this": old, "setting": setting}
-    for t in (1, 45, 49, "sampled"):
-        r = ratios(new, old, setting, t)
-        row[t if t == "sampled" else f"t = {t}"] = f"{studies.median_range(r)} {word(r)}"
-    rows.append(row)
-show.table(rows, "Recorded: ratio of RMSDs, median (range) over paired seeds, and the word for it")
+pairs = pd.concat([beside(new, old) for new, old in (
+    ("A + D", "A"), LOOSE[::-1], ("A + D, equal calls", "A"), ("scaled residual + D", "scaled residual"),
+    ("A + D, stopped gradient", "A + D"))])
+levels = ["t = 1", "t = 45", "t = 49", "sampled"]
+show.dots(pairs[pairs["at"].isin(levels)], rows="over", value="rmsd_ratio", panel="at", colour="setting",
+          order=[*levels, *SETTINGS], reference=1, x="ratio of RMSDs, paired by seed; below 1: better",
+          title="Recorded: with rollouts over without",
+          alt="Ratios, median and range over paired seeds. A bar left of the line is better, across it unclear.")
 
 # %%
-def judged(budget):
-    """The verdict on sampled structures at one budget, from every pair of A with and without D."""
-    pairs = [p for p in PAIRS if p[0] == budget and p[2] in ("A", LOOSE[0])]
-    words = {f"{p[3]}{', superposed loss' * (p[2] != 'A')}": word(ratios(*p[1:], "sampled"))
-             for p in pairs}
-    heard = [x for x in words.values() if x != "not recorded"]
-    if not heard:
-        verdict = "not decided"
-    elif all(x == "better" for x in heard):
-        verdict = "supported"
-    elif "better" in heard:
-        verdict = "depends on the regime"
-    else:
-        verdict = "refuted" if "worse" in heard else "not decided"
-    return verdict, "; ".join(f"{s}: {x}" for s, x in words.items())
-
-
-for budget, note in (("equal steps", "A + D makes twice the network calls"),
-                     ("equal calls", "A + D takes half the steps")):
-    verdict, why = judged(budget)
+sampled = pairs[pairs["at"] == "sampled"].groupby(["variant", "setting"], sort=False)["rmsd_ratio"]
+words, sizes = sampled.agg(word), sampled.describe().apply(lambda x: RANGE.format(**x), axis=1)
+for budget, names, note in (("equal steps", ["A + D", LOOSE[1]], "A + D makes twice the network calls"),
+                            ("equal calls", ["A + D, equal calls"], "A + D takes half the steps")):
+    heard = words[words.index.isin(names, level="variant")]
+    better = heard == "better"
+    verdict = ("supported" if len(heard) and better.all() else "depends on the regime" if better.any()
+               else "refuted" if (heard == "worse").any() else "not decided")
+    why = "; ".join(f"{s}{', superposed loss' * (n in LOOSE)}: {x}, {sizes[n, s]}" for (n, s), x in heard.items())
     show.say(f"**R12, at {budget}** ({note}), sampled structures, in these runs: **{verdict}** ({why}).")
 
 # %% [markdown]
@@ -561,28 +445,23 @@ for budget, note in (("equal steps", "A + D makes twice the network calls"),
 # settle on one.)
 
 # %%
-def compounding(name, setting):
-    sampled, single = (studies.variant_curve(STUDY, name, setting, t) for t in ("sampled", 1))
-    return None if sampled is None or single is None else sampled.rmsd[:, -1] / single.rmsd[:, -1]
+at = recorded[recorded["at"].isin(["t = 1", "sampled"])]
+at = at.pivot(index=["setting", "variant", "seed"], columns="at", values="rmsd")
+grown = (at["sampled"] / at["t = 1"]).rename("factor")
+show.dots(grown.loc[:, ["scaled residual", BLIND, *four], :].reset_index(), value="factor", panel="setting",
+          order=[*variants, *SETTINGS], reference=1.1, x="RMSD of samples over RMSD at t = 1",
+          title="Recorded: do errors compound?",
+          alt="RMSD of samples over RMSD at t = 1 by variant, median and range over seeds; the line is 1.1.")
 
-
-rows = [{"setting": s, **{n: studies.median_range(compounding(n, s))
-                          for n in ("scaled residual", "A", "A + D", BLIND)}} for s in SETTINGS]
-rows += [{"setting": f"{ALIKE}, superposed loss", "scaled residual": "not run", "A": studies.median_range(
-    compounding(LOOSE[0], ALIKE)), "A + D": studies.median_range(compounding(LOOSE[1], ALIKE)),
-    BLIND: "not run"}]
-show.table(rows, "Recorded: RMSD of samples over RMSD at t = 1, median (range) over seeds")
-cases = {s: ("A + D", "A", s) for s in SETTINGS}
-cases[f"{ALIKE}, superposed loss"] = (*LOOSE[::-1], ALIKE)
-found = {s: v for s, (_, a, where) in cases.items() if (v := compounding(a, where)) is not None}
-grow = [s for s, v in found.items() if (v > 1.1).all()]
-mended = [s for s in grow if word(ratios(*cases[s], "sampled")) == "better"]
-if found:
-    verdict = ("supported" if len(grow) == len(found) else "refuted" if not grow
-               else "depends on the regime")
-    show.say(f"**R6** for fix A trained on single steps: errors compound, in every seed, under: "
-             f"{'; '.join(grow) or 'no setting'} ({len(grow)} of {len(found)}): **{verdict}**. Of these, rollouts "
-             f"at equal steps better the samples under: **{'; '.join(mended) or 'none'}**.")
+# %%
+least = grown.groupby(["variant", "setting"]).min()
+cases = {s: ("A + D", "A", s) for s in SETTINGS} | {f"{ALIKE}, superposed loss": (*LOOSE[::-1], ALIKE)}
+grow = [label for label, (_, a, s) in cases.items() if least[a, s] > 1.1]
+mended = [label for label in grow if words[cases[label][0], cases[label][2]] == "better"]
+verdict = "supported" if len(grow) == len(cases) else "refuted" if not grow else "depends on the regime"
+show.say(f"**R6** for fix A trained on single steps: errors compound, in every seed, under: "
+         f"{'; '.join(grow) or 'no setting'} ({len(grow)} of {len(cases)}): **{verdict}**. Of these, rollouts "
+         f"at equal steps better the samples under: **{'; '.join(mended) or 'none'}**.")
 
 # %% [markdown]
 # ## What to take away
@@ -602,16 +481,8 @@ if found:
 #   [bibliography](reference.md#Bibliography)).
 
 # %%
-def takes(name, old, setting):
-    r = ratios(name, old, setting, "sampled")
-    return f"{setting}: {studies.median_range(r)} ({word(r)})"
-
-
-show.say("In these runs, samples of A + D over those of A, equal steps: "
-         + "; ".join(takes("A + D", "A", s) for s in SETTINGS)
-         + ". With the superposed loss: " + takes(*LOOSE[::-1], ALIKE)
-         + ". Stopped over through: "
-         + "; ".join(takes("A + D, stopped gradient", "A + D", s) for s in SETTINGS[:2]) + ".")
+show.say("Samples of A + D with the gradient stopped over those with it through: " + "; ".join(
+    f"{s}: {sizes[n, s]} ({x})" for (n, s), x in words.items() if n == "A + D, stopped gradient") + ".")
 
 # %% [markdown]
 # The next notebook leaves rollouts and cleans the trunk: [fix E](11_fix_e_clean_trunk.ipynb).
@@ -664,12 +535,11 @@ print("right:" if answered else "not answered; the solution is",
       f"({turned_floor[45]:.2f} Å), but at ten timesteps instead of one")
 
 # %%
-metric("peak memory, K = 10 over K = 1", memory["through"][3] / memory["through"][0])
+metric("peak memory, K = 10 over K = 1", grew["through"])
 metric("peak memory, checkpointed over through, K = 10",
        memory["through, checkpointed"][3] / memory["through"][3])
 metric("A, mean RMSE over t", float(errors["A"].rmse.mean()), "Å")
 metric("A + D over A, mean RMSE over t", float(errors["A + D"].rmse.mean() / errors["A"].rmse.mean()))
 metric("A + D, equal calls, over A, mean RMSE over t",
        float(errors["A + D, equal calls"].rmse.mean() / errors["A"].rmse.mean()))
-metric("broken, error at t = 1 along the sampler over the noised truth",
-       walks["scaled residual"][1][-1] / errors["scaled residual"].rmse[1])
+metric("broken, error at t = 1 along the sampler over the noised truth", compounded["scaled residual"])

@@ -17,18 +17,20 @@ profile = "laptop"
 seed = 0
 
 # %%
-import dataclasses
 import statistics
 import time
 
 import numpy as np
+import pandas as pd
 import torch
 
 from resfold_nb import measure, show, studies
 from resfold_nb.data import load, make_batch, random_rotations
 from resfold_nb.diffusion import ddim, get_schedule
-from resfold_nb.model import Features, NetworkSize, ResFold, as_written, count_parameters
-from resfold_nb.training import build, draw
+from resfold_nb.engine import as_written
+from resfold_nb.model import Features, NetworkSize, ResFold, count_parameters
+from resfold_nb.studies import plans
+from resfold_nb.training import build, draw, mean_squared_error
 from resfold_nb.workbook import goal, metric, start
 
 session = start(profile, seed, notebook="11_fix_e_clean_trunk")
@@ -46,64 +48,48 @@ print(f"{protein.id}: {len(protein)} residues, standard deviation {sd:.2f} Å")
 #
 # One switch, `trunk_sees_points`. Look at the last row before you worry about a leak: the denoiser is
 # handed $x_t$ in *both* models. Nothing that the noisy trunk reads from $x_t$ is news to it.
+#
+# | goes in | noisy trunk (report) | clean trunk (E) | denoiser |
+# |---|---|---|---|
+# | residue type, chain, position | yes | yes | through the trunk's tokens |
+# | timestep t | no | no | yes, by AdaLN |
+# | noisy points $x_t$ | yes | no | yes, in both models |
 
 # %%
-rows = [{"goes in": what, "noisy trunk (report)": noisy, "clean trunk (E)": clean, "denoiser": den}
-        for what, noisy, clean, den in (
-            ("residue type, chain, position", "yes", "yes", "through the trunk's tokens"),
-            ("timestep t", "no", "no", "yes, by AdaLN"),
-            ("noisy points x_t", "yes", "no", "yes, in both models"))]
-show.table(rows, "What the parts of the network are told")
 recipes = {name: studies.variant(name, "well_fed", profile) for name in ("scaled residual", "A", "A + E")}
 fewer = session.pick(ci=90, laptop=220, gpu=recipes["A"].steps)
 recipes = {name: recipe.but(steps=fewer) for name, recipe in recipes.items()}
 sizes = {n: count_parameters(build(recipe, seed)) for n, recipe in recipes.items()}
-show.say(f"Fix E drops the points' layer from the trunk: {sizes['A']:,} parameters become "
-         f"{sizes['A + E']:,}.")
+show.say(f"Fix E drops the points' layer from the trunk: {sizes['A']:,} parameters become {sizes['A + E']:,}.")
 
 # %% [markdown]
 # ## Three models, live
 #
-# Broken form, fix A, and fix A with fix E; recipe *well fed* (in `ci` and `laptop` with fewer steps,
-# so that three runs fit in a minute), the same seed, so the same timesteps and noise. This is *one
+# The scaled residual (the report's), fix A, and fix A with fix E; recipe *well fed* (in `ci` and
+# `laptop` with fewer steps, so that three runs fit in a minute), the same seed, so the same timesteps
+# and noise. This is *one
 # memorised protein*: the answer never changes, the sequence alone could give it, and a network blind
 # to $x_t$ would do. It cannot show what a trunk is good for; it can show that nothing breaks.
 
 # %%
-LOOK = {"scaled residual": (show.PALETTE["residual"], "solid"), "A": (show.PALETTE["x0"], "solid"),
-        "A + E": (show.PALETTE["edm"], "dash"), "scaled residual + E": (show.PALETTE["eps"], "dashdot"),
-        "A + E, one more denoiser block": (show.PALETTE["v"], "longdash"),
-        "A, blind to x_t and t": (show.PALETTE["scaled_no_skip"], "dot")}
-
-
-runs = {name: measure.train_and_measure(recipe, batch, seed, device=session.device, marks=(0,), progress=show.progress)
-        for name, recipe in recipes.items()}
-budget = [{"model": n, "parameters": count_parameters(r.predictor), "steps": r.recipe.steps,
-           "noise-level draws": r.recipe.steps * r.recipe.noise_levels,
-           "training (s)": r.train_seconds} for n, r in runs.items()]
-show.table(budget, f"The same steps and draws for all three (live, recipe {recipes['A'].name}, seed "
-                   f"{seed}, {session.device}); parameters differ, and so does the time")
+runs = {name: measure.train_and_measure(recipe, batch, seed, device=session.device, marks=[], draws=8,
+                                        progress=show.progress) for name, recipe in recipes.items()}
+show.say(f"Live, recipe {recipes['A'].name}, seed {seed}, {session.device}: all three take {fewer:,} steps and "
+         f"{fewer * recipes['A'].noise_levels:,} noise-level draws, and not the same time: "
+         + ", ".join(f"{n} {r.train_seconds:.1f} s" for n, r in runs.items()) + ".")
 
 # %%
-errors = {n: measure.error_by_timestep(r.predictor, batch, draws=8) for n, r in runs.items()}
-samples = {n: measure.sample(r.predictor, batch, copies=4) for n, r in runs.items()}
-sampled = {n: float(measure.sample_errors(s.final, batch)[0].mean()) for n, s in samples.items()}
-lines = [show.Line(n, e.t, e.rmse, *LOOK[n]) for n, e in errors.items()]
-base = measure.baselines(schedule, 1.0, sd)
-fig = show.chart(lines + show.baseline_lines(base), log_y=True, goal=1.0, x="timestep t",
-                 y="RMSE (Å)", title=f"Live, one protein: error of one denoising step ({protein.id})")
-show.figure(fig, "Error of one denoising step against the timestep for the broken form, fix A and "
-                 f"fix A with the clean trunk, live, seed {seed}, mean of 8 noise draws. The dotted "
-                 "line is 1 Å; grey dashed lines predict without learning.")
+errors = {n: r.last.errors for n, r in runs.items()}
+show.by_timestep(studies.frame_of(runs), lines=show.baseline_lines(measure.baselines(schedule, 1.0, sd)),
+                 title=f"Live, one protein: error of one denoising step ({protein.id})",
+                 alt=f"RMSE of one step by t, live, seed {seed}, 8 draws; grey dashes predict without learning.")
 show.say("Mean error over t: " + ", ".join(f"{n} **{e.rmse.mean():.2f} Å**" for n, e in errors.items())
-         + "; sampled: " + ", ".join(f"{n} {v:.2f} Å" for n, v in sampled.items())
-         + ". One protein, one seed.")
+         + "; sampled: " + ", ".join(f"{n} {r.last.sampled_rmse:.2f} Å" for n, r in runs.items()) + ". One seed.")
 goal("A + E, worst RMSE over t = 0 … 49, mean of 8 draws", errors["A + E"].worst, "<", 2.0, "Å")
 
 # %%
-show.denoising({n: r.predictor for n, r in runs.items()}, batch,
-               alt="One denoising step from the same x_t with the live models, the true centroids in grey; "
-                   "below, the error of this one noise draw by timestep.")
+show.denoising({n: r.predictor for n, r in runs.items()}, batch, alt="One denoising step from the same x_t with the "
+               "live models, the true centroids in grey; below, the error of this one noise draw by timestep.")
 
 # %% [markdown]
 # ## A linear probe
@@ -139,9 +125,10 @@ for r in runs.values():
 @torch.no_grad()
 def tokens_at(predictor, x0, t):
     """Tokens (DRAWS L, width) and noisy points (DRAWS L, 3), float64."""
-    x_t = float(schedule.a[t]) * x0 + float(schedule.s[t]) * noise
+    x_t = predictor.add_noise(x0, noise, torch.full((DRAWS,), t))
     tokens = predictor.network.trunk(features.repeat(DRAWS), x_t)
     return tokens.double().flatten(0, 1), x_t.double().flatten(0, 1)
+
 
 # %%
 still = batch.x0.expand(DRAWS, -1, -1)
@@ -160,31 +147,27 @@ for name, mine in zip(("trunk tokens", "x_t"), ours, strict=True):
 
 # %%
 every = sorted({*LEVELS, *range(3, T, 4)})
-trunks = {"noisy, trained": (runs["A"].predictor, show.PALETTE["x0"], "solid"),
-          "noisy, untrained": (build(recipes["A"], seed), show.PALETTE["skip_unscaled"], "dashdot"),
-          "clean, trained": (runs["A + E"].predictor, show.PALETTE["edm"], "dash"),
-          "clean, untrained": (build(recipes["A + E"], seed), show.PALETTE["residual"], "dot")}
+trunks = {"noisy, trained": runs["A"].predictor, "noisy, untrained": build(recipes["A"], seed),
+          "clean, trained": runs["A + E"].predictor, "clean, untrained": build(recipes["A + E"], seed)}
 scores = {where: {n: measure.probe_tokens(p, batch, timesteps=every, draws=DRAWS, rotate=turn)
-                  for n, (p, *_) in trunks.items()}
+                  for n, p in trunks.items()}
           for where, turn in (("same orientation", False), ("every draw turned", True))}
-groups = {where: [show.Line(f"tokens: {n}", every, found[n]["trunk tokens"], *trunks[n][1:])
-                  for n in trunks]
+
+# %% tags=["plot"]
+groups = {where: [show.Line(f"tokens: {n}", every, found[n]["trunk tokens"], *look)
+                  for n, look in show.looks(trunks).items()]
           + [show.Line("the residue's own x_t", every, found["noisy, trained"]["x_t"], "#777777", "longdash")]
           for where, found in scores.items()}
 fig = show.panels(groups, x="timestep t", y="R² of the probe", y_range=(-0.1, 1.05),
                   title=f"Live: what a linear probe reads from the trunk's tokens ({protein.id})")
-show.figure(fig, "R squared of linear probes against the timestep, for noisy and clean trunks, trained "
-                 "and untrained, and for x_t itself; left with the protein always the same way round, "
-                 f"right with each draw turned. Live, seed {seed}, {DRAWS} draws.")
+show.figure(fig, f"R² of linear probes, protein always the same way round or turned; live, seed {seed}, {DRAWS} draws.")
 
 # %%
-at49 = {w: {n: f[n]["trunk tokens"][-1] for n in trunks} for w, f in scores.items()}
-same, spun = at49["same orientation"], at49["every draw turned"]
-show.say(f"**Same orientation, t = 49:** the *untrained* clean trunk already scores "
-         f"**{same['clean, untrained']:.3f}**, the trained one {same['clean, trained']:.3f}. A token of "
-         f"{recipes['A'].size.width} numbers is fitted to only {L} residues, which sit in both halves "
-         "of the draws: the probe learns the protein by heart from *where* a residue is. So a high "
-         "score in this setting says nothing about the trunk.")
+same, spun = ({n: f[n]["trunk tokens"][-1] for n in trunks} for f in scores.values())  # at t = 49
+show.say(f"**Same orientation, t = 49:** the *untrained* clean trunk already scores **{same['clean, untrained']:.3f}**, "
+         f"the trained one {same['clean, trained']:.3f}. A token of {recipes['A'].size.width} numbers is fitted to "
+         f"only {L} residues, which sit in both halves of the draws: the probe learns the protein by heart from *where* a "
+         "residue is. So a high score in this setting says nothing about the trunk.")
 show.say("**Every draw turned, t = 49:** " + ", ".join(f"{n} {v:.3f}" for n, v in spun.items())
          + f"; the residue's own x_t {scores['every draw turned']['noisy, trained']['x_t'][-1]:.3f}.")
 moved = max(abs(float(np.ptp(f["clean, trained"]["trunk tokens"]))) for f in scores.values())
@@ -202,19 +185,16 @@ goal("clean trunk, every draw turned, R²", spun["clean, trained"], "<", 0.05)
 
 # %%
 turned = batch.x0 @ random_rotations(DRAWS, torch.Generator().manual_seed(seed + 1), noise)
-truth, pictures = turned.double().flatten(0, 1), {"x_t": [], "noisy trunk": [], "clean trunk": []}
+truth, models = turned.double().flatten(0, 1), {"read: noisy trunk": "A", "read: clean trunk": "A + E"}
+pictures = {"x_t, one axis": [], **{name: [] for name in models}}
 for t in range(T):
-    for name, model in (("noisy trunk", "A"), ("clean trunk", "A + E")):
+    for name, model in models.items():
         tokens, x_t = tokens_at(runs[model].predictor, turned, t)
         pictures[name].append(probe(tokens, truth, half)[0].reshape(DRAWS, L, 3)[1, :, 0] * sd)
-    pictures["x_t"].append(x_t.reshape(DRAWS, L, 3)[1, :, 0] * sd)
-heads = {"x_t": "x_t, one axis", "noisy trunk": "read: noisy trunk", "clean trunk": "read: clean trunk"}
-fig = show.heatmaps({heads[n]: torch.stack(p, 1) for n, p in pictures.items()}, x="timestep t",
-                    title=f"One turned draw of {protein.id}, held out from the probe", y="residue",
-                    value="Å", diverging=True)
-show.figure(fig, "One coordinate of each residue by timestep: of the noisy points, as read by a probe "
-                 "from the noisy trunk's tokens, and from the clean trunk's, which is close to zero "
-                 "everywhere. Live; trunks trained on one orientation.")
+    pictures["x_t, one axis"].append(x_t.reshape(DRAWS, L, 3)[1, :, 0] * sd)
+fig = show.heatmaps({n: torch.stack(p, 1) for n, p in pictures.items()}, x="timestep t", y="residue", value="Å",
+                    diverging=True, title=f"One turned draw of {protein.id}, held out from the probe")
+show.figure(fig, "One coordinate of each residue by timestep: of x_t, and as read from the noisy and the clean trunk.")
 
 # %% [markdown]
 # ## Trained where the trunk could matter (recorded)
@@ -226,60 +206,38 @@ show.figure(fig, "One coordinate of each residue by timestep: of the noisy point
 # data/recorded`. The line *best possible* is what the exact posterior mean would score.
 
 # %%
-STUDY, TURNED = "trunk", "random rotations"
+TURNED = "random rotations"
 SETTINGS = ("one protein", TURNED, "ten chains")
 one = make_batch(load("1HZ6_A"))
 floor = measure.rotation_floor(one.x0[0], schedule, float(one.scale[0]))
-best = {TURNED: 1 - floor**2 / (3 * float(one.scale[0]) ** 2)}
-
-
-def probed(name, setting, of="trunk tokens"):
-    """(seeds, levels) of recorded R², or None."""
-    found = [studies.variant_quantity(STUDY, name, setting, f"probe of {of}, t = {t}, R²")
-             for t in LEVELS]
-    return None if any(f is None for f in found) else np.stack(found, 1)
-
-
-groups = {}
-for s in SETTINGS:
-    found = {n: probed(n, s) for n in ("scaled residual", "A", "A + E")} | {"own x_t": probed("A", s, "x_t")}
-    groups[s] = [show.Line("x_t of the residue itself" if n == "own x_t" else f"tokens of {n}", LEVELS, f,
-                           *LOOK.get(n, ("#777777", "longdash")))
-                 for n, f in found.items() if f is not None]
-    if groups[s] and s in best:
-        groups[s].append(show.Line("best possible", range(T), best[s], show.PALETTE["ink"], "dot"))
-# %%
-fig = show.panels(groups, x="timestep t", y="R² of the probe", y_range=(-0.1, 1.05),
-                  title="Recorded: what a linear probe reads after training")
-show.figure(fig, "Recorded R squared of linear probes by timestep (0, 1, 5, 25, 49) in three settings, "
-                 "for the trunk's tokens of the broken form, fix A and fix A with the clean trunk, and for "
-                 "x_t itself; median and range over three seeds.")
-
-
-def r2(values):
-    return "not recorded" if values is None else studies.median_range(np.round(values, 2) + 0.0)
+best = 1 - floor**2 / (3 * float(one.scale[0]) ** 2)
+asked = studies.load("trunk", table="quantities")
+asked = asked.join(asked["quantity"].str.extract(r"probe of (?P<of>.+), t = (?P<t>\d+), R²")).dropna(subset="of")
+asked["reader"] = "tokens of " + asked["variant"]
+asked.loc[asked["of"] == "x_t", "reader"] = "x_t of the residue itself"
+asked = asked[(asked["variant"] == "A") | (asked["reader"] == "tokens of A + E")]
+asked = asked[asked["setting"].isin(SETTINGS)]
+probed = asked.astype({"t": int}).pivot(index=["setting", "reader", "seed"], columns="t", values="value")
 
 
 def untrained(name, setting):
-    recipe_name, protein_id = studies.SETTINGS[setting]
-    recipe = studies.variant(name, recipe_name)
-    many = protein_id == studies.TEN_CHAINS
-    found = measure.probe_tokens(build(recipe, seed), studies.batch_for(recipe, protein_id), rotate=recipe.rotate,
-                                  timesteps=LEVELS, draws=8 if many else 32)
+    """R² of the probe at LEVELS before training."""
+    recipe, chains = studies.variant(name, plans.SETTINGS[setting][0]), plans.SETTINGS[setting][1]
+    found = measure.probe_tokens(build(recipe, seed), studies.batch_for(recipe, chains), rotate=recipe.rotate,
+                                 timesteps=LEVELS, draws=8 if setting == "ten chains" else 32)
     return found["trunk tokens"]
 
-# %%
-rows, held = [], {(n, s): probed(n, s) for n in ("A", "A + E") for s in SETTINGS}
-for s in SETTINGS:
-    for n in ("A", "A + E"):
-        raw = untrained(n, s)
-        rows.append({"setting": s, "trunk": {"A": "noisy (A)", "A + E": "clean (A + E)"}[n],
-                     **{f"t = {t}": r2(None if held[n, s] is None else held[n, s][:, i])
-                        for i, t in enumerate(LEVELS)},
-                     "untrained, t = 25": f"{np.round(raw[3], 2) + 0:.2f}",
-                     "untrained, t = 49": f"{np.round(raw[4], 2) + 0:.2f}"})
-show.table(rows, "Recorded R² of the probe, median (range) over seeds; untrained: computed here, "
-                 f"seed {seed}")
+# %% tags=["plot"]
+look = show.looks(["tokens of A", "tokens of A + E"])
+groups = {s: [show.Line(f"{who}, untrained", LEVELS, untrained(who.removeprefix("tokens of "), s), colour, "dot")
+              for who, (colour, _) in look.items()] for s in SETTINGS}
+for (s, who), seeds in probed.groupby(level=["setting", "reader"], sort=False):
+    colour, dash = (look[who][0], "solid") if who in look else ("#777777", "longdash")
+    groups[s].append(show.Line(who, LEVELS, seeds, colour, dash))
+groups[TURNED].append(show.Line("best possible", range(T), best, show.PALETTE["ink"], "dashdot"))
+fig = show.panels(groups, x="timestep t", y="R² of the probe", y_range=(-0.1, 1.05),
+                  title="Recorded: what a linear probe reads after training")
+show.figure(fig, "Recorded R² of linear probes, median and range over three seeds; dotted: untrained, computed here.")
 
 # %% [markdown]
 # How to read it. Compare *trained* with *untrained* for what was learned, and both with *x_t of the
@@ -289,71 +247,53 @@ show.table(rows, "Recorded R² of the probe, median (range) over seeds; untraine
 # a score at t = 49 below what $x_t$ holds there.
 
 # %%
-if held["A", TURNED] is not None:
-    mine, own = np.median(held["A", TURNED], 0), np.median(probed("A", TURNED, "x_t"), 0)
-    words = []
-    for i, t in enumerate(LEVELS):
-        limit = best[TURNED][t]
-        words.append({"timestep": f"t = {t}", "noisy trunk's tokens": mine[i], "own x_t": own[i],
-                      "best possible": limit, "tokens, share of the best": mine[i] / limit,
-                      "tokens against own x_t": "above" if mine[i] > own[i] else "not above"})
-    show.table(words, f"Setting {TURNED}, recorded medians: R² of what the trunk of fix A holds")
-    show.say(f"At t = 49 the trained noisy trunk holds **{mine[-1] / best[TURNED][49]:.0%}** of what any "
-             f"reader of all of x_t could have; at t = 1, {mine[1] / best[TURNED][1]:.0%}. "
-             f"Its tokens are {'more' if mine[-1] > own[-1] else 'not more'} informative there than the "
-             "residue's own noisy point.")
-else:
-    show.say("The probes of this setting are **not recorded**.")
+middle = probed.loc[TURNED].groupby("reader").median()
+mine, its = middle.loc["tokens of A"], middle.loc["x_t of the residue itself"]
+show.say(f"**R4, leak and blindness** (random rotations, recorded medians): the noisy trunk's tokens score {mine[1]:.2f} "
+         f"at t = 1 and {mine[49]:.2f} at t = 49, **{mine[1] / best[1]:.0%}** and **{mine[49] / best[49]:.0%}** of what "
+         "any reader of all of x_t could have. What they lack at t = 49 is for the most part "
+         f"{'not in x_t' if mine[49] > 0.5 * best[49] else 'there to be had'}; they are "
+         f"{'more' if mine[49] > its[49] else 'not more'} informative there than the residue's own noisy point. What "
+         "they have at t = 1, the denoiser is given anyway.")
 
 # %% [markdown]
 # ## The change of model: errors at equal steps
 #
 # **Predict first:** under random rotations the clean trunk carries nothing about the orientation. Will
 # A + E be worse than A, and at which t? (Both denoisers read $x_t$ and t.) And does the clean trunk help
-# the *broken* form at t = 49, as R16 has it?
+# the scaled residual at t = 49, as R16 has it?
 
 # %%
-NAMES = ("scaled residual", "scaled residual + E", "A", "A + E")
+earlier = studies.load("contrast").query("setting == 'starved' and protein == '1HZ6_A'")
+recorded = pd.concat([studies.load("trunk"), earlier[earlier["variant"].isin(["scaled residual", "A"])]])
+recorded = studies.ends(recorded)
+recorded["at"] = recorded["t"].map(lambda t: "sampled, RMSD" if t == "sampled" else f"t = {t}")
+MORE, BLIND = "A + E, one more denoiser block", "A, blind to x_t and t"
 PANELS = ("one protein", "starved", TURNED, "ten chains")
-
-
-def by_timestep(names, setting):
-    found = {n: studies.variant_errors(STUDY, n, setting) for n in names}
-    return [show.Line(n, np.arange(T), e, *LOOK[n]) for n, e in found.items() if e is not None]
-
-
-groups = {s: by_timestep((*NAMES, "A, blind to x_t and t"), s) for s in PANELS}
-if groups[TURNED]:
-    groups[TURNED].append(show.Line("floor under rotations", np.arange(1, T), floor[1:], "#777777", "dot"))
-fig = show.panels(groups, log_y=True, goal=1.0, x="timestep t", y="RMSE (Å)",
-                  title="Recorded: error by timestep, noisy and clean trunk")
-show.figure(fig, "Recorded error of one denoising step by timestep for the broken form and fix A, each "
-                 "with the noisy and the clean trunk, and the blind baseline, in four settings; median and "
-                 "range over seeds; under random rotations with the floor that no model can beat on average.")
+order = ["scaled residual", "scaled residual + E", "A", "A + E", BLIND, *PANELS]
+show.by_timestep(recorded[recorded["variant"] != MORE], panel="setting", order=order,
+                 lines={TURNED: [show.Line("floor under rotations", np.arange(1, T), floor[1:], "#777777", "dot")]},
+                 title="Recorded: error by timestep, noisy and clean trunk",
+                 alt="Recorded RMSE of one step with either trunk in four settings; dotted: floor under rotations.")
 
 # %%
-def ends(name, setting, t):
-    """(seeds,) RMSE at t, or RMSD of samples."""
-    curve = studies.variant_curve(STUDY, name, setting, t)
-    return None if curve is None else (curve.rmsd if t == "sampled" else curve.rmse)[:, -1]
+ends = recorded.groupby(["variant", "setting", "at"])["error"].agg(["median", "min", "max"])
 
 
-def effect(before, after, setting, t):
-    """Ratio of medians, and whether the ranges over seeds touch."""
-    a, b = ends(before, setting, t), ends(after, setting, t)
-    if a is None or b is None:
-        return "not recorded"
-    if np.median(a) == 0:
-        return "0 in both" if np.median(b) == 0 else f"0 became {np.median(b):.2f} Å"
-    apart = "better" if b.max() < a.min() else "worse" if b.min() > a.max() else "ranges overlap"
-    return f"{np.median(b) / np.median(a):.2f} ({apart})"
+def effect(before, after):
+    """Error of `after` over that of `before` by setting and t: ratio of medians, the furthest that seeds allow."""
+    a, b = ends.loc[before], ends.loc[after]
+    found = pd.DataFrame(dict(ratio=b["median"] / a["median"], low=b["min"] / a["max"], high=b["max"] / a["min"]))
+    found["word"] = np.select([found["high"] < 1, found["low"] > 1], ["better", "worse"], "ranges overlap")
+    return found.assign(change=f"{after} / {before}").dropna().reset_index()
 
 
-rows = [{"setting": s, "E added to": n, **{f"t = {t}" if t != "sampled" else "sampled, RMSD":
-                                           effect(n, f"{n} + E", s, t) for t in (*LEVELS, "sampled")}}
-        for s in PANELS for n in ("A", "scaled residual")]
-show.table(rows, "Recorded: error with the clean trunk over error without, ratio of medians; better or worse "
-                 "where the ranges over seeds do not touch")
+levels = [*(f"t = {t}" for t in (1, 5, 25, 49)), "sampled, RMSD"]
+effects = pd.concat([effect("A", "A + E"), effect("scaled residual", "scaled residual + E")])
+show.dots(effects[effects["at"].isin(levels)], value="ratio", rows="setting", colour="change", panel="at",
+          order=[*PANELS, *levels], reference=1, x="error with the clean trunk over error without",
+          title="Recorded: what the clean trunk does to the error",
+          alt="Ratios of medians; a bar, the furthest that seeds allow, left of the line is better.")
 
 # %% [markdown]
 # One reading, by counting. With the noisy trunk, $x_t$ passes through the trunk's layers *and* the
@@ -363,24 +303,10 @@ show.table(rows, "Recorded: error with the clean trunk over error without, ratio
 # block should give it back.
 
 # %%
-MORE = "A + E, one more denoiser block"
-groups = {"t = 0 … 35": [], "t = 36 … 49": []}
-for line in by_timestep(("A", "A + E", MORE), TURNED):
-    for name, part in zip(groups, (slice(0, 36), slice(36, T)), strict=True):
-        groups[name].append(show.Line(line.label, line.x[part], line.y[:, part], line.colour, line.dash))
-fig = show.panels(groups, log_y=True, x="timestep t", y="RMSE (Å)",
-                  title="Recorded, random rotations: does a larger denoiser make up for it?")
-show.figure(fig, "Recorded error of one denoising step by timestep under random rotations for fix A, fix A "
-                 "with the clean trunk, and the latter with one more denoiser block; median and range over "
-                 "three seeds, in two ranges of t.")
-rows = []
-for t in (*LEVELS, "sampled"):
-    a, e, m = (ends(n, TURNED, t) for n in ("A", "A + E", MORE))
-    if a is not None and e is not None and m is not None:
-        a, e, m = (float(np.median(x)) for x in (a, e, m))
-        rows.append({"at": t if t == "sampled" else f"t = {t}", "A (Å)": a, "A + E (Å)": e,
-                     "A + E, one more block (Å)": m, "E costs (Å)": e - a, "the block gives back (Å)": e - m})
-show.table(rows or [{"study": "not recorded"}], "Recorded medians under random rotations")
+turned = recorded[(recorded["setting"] == TURNED) & recorded["variant"].isin(["A", "A + E", MORE])]
+level = turned.pivot_table(index="at", columns="variant", values="error", aggfunc="median").loc[["t = 0", *levels]]
+level["E costs"], level["the block gives back"] = level["A + E"] - level["A"], level["A + E"] - level[MORE]
+show.table(level.rename_axis("at").rename_axis(None, axis=1), "Recorded medians under random rotations, in Å")
 
 # %% [markdown]
 # The block is not free: see parameters and arithmetic in the budget at the end.
@@ -401,16 +327,14 @@ def one_step(dtype, way):
     data = batch.to("cpu", dtype)
     model, f = build(recipes["A + E"], seed).to(dtype), Features.of(data)
     d = draw(recipes["A + E"], data, f, torch.Generator().manual_seed(seed))
-    a, s = model.amplitudes(d.t)
-    out = naive_and_once[way](model, a * d.x0 + s * d.eps, d.t, f)
-    loss = (out - d.x0).square().mean()
+    out = naive_and_once[way](model, model.add_noise(d.x0, d.eps, d.t), d.t, f)
+    loss = mean_squared_error(out, d.x0)
     loss.backward()
     return out.detach(), loss.detach(), torch.cat([p.grad.flatten() for p in model.parameters()])
 
 
 for dtype, limit in ((torch.float32, 1e-5), (torch.float64, 1e-10)):
-    for what, x, y in zip(("output", "loss", "gradient"), *(one_step(dtype, w) for w in naive_and_once),
-                          strict=True):
+    for what, x, y in zip(("output", "loss", "gradient"), *(one_step(dtype, w) for w in naive_and_once), strict=True):
         goal(f"trunk once against every copy, {what}, {str(dtype)[6:]}, largest difference over largest value",
              float((x - y).abs().max() / x.abs().max()), "<=", limit)
 
@@ -426,118 +350,56 @@ for dtype, limit in ((torch.float32, 1e-5), (torch.float64, 1e-10)):
 # *starved*, which draws one noise level a step?
 
 # %%
-def gflop(work):
-    """10^9 operations of the matrix products in some work."""
-    return measure.count_flop(work) / 1e9
-
-
 def arithmetic(size, k):
     """GFLOP of a training step with k noise levels and of a 49-call trajectory, each three ways."""
     with torch.device("meta"):  # shapes without numbers: nothing is computed, all is counted
-        noisy, clean = (ResFold(dataclasses.replace(size, trunk_sees_points=sees))
-                        for sees in (True, False))
+        noisy, clean = (ResFold(size, trunk_sees_points=sees) for sees in (True, False))
         many, few = ((torch.empty(n, L, 3), torch.zeros(n, dtype=torch.long)) for n in (k, 1))
     f = Features(*(x if x is None else x.to("meta") for x in features))
     ways = {"noisy trunk": (noisy, naive_and_once["every copy"])}
     ways |= {f"clean trunk, {way}": (clean, call) for way, call in naive_and_once.items()}
-    step = {n: gflop(lambda: call(m, *many, f).sum().backward()) for n, (m, call) in ways.items()}
+    step = {n: 1e-9 * measure.count_flop(lambda: call(m, *many, f).sum().backward()) for n, (m, call) in ways.items()}
     with torch.no_grad():
-        one_call = {n: gflop(lambda: call(m, *few, f)) for n, (m, call) in ways.items()}
+        one_call = {n: 1e-9 * measure.count_flop(lambda: call(m, *few, f)) for n, (m, call) in ways.items()}
         tokens = clean.trunk_tokens(f)
-        head = gflop(lambda: clean.denoiser(*few, tokens, f.mask))
+        head = 1e-9 * measure.count_flop(lambda: clean.denoiser(*few, tokens, f.mask))
     walk = {n: 49 * v for n, v in one_call.items()}
     walk["clean trunk, once"] = one_call["clean trunk, once"] + 48 * head
     return step, walk, head / one_call["clean trunk, once"]
 
 # %%
-wide = NetworkSize.full()
 CASES = {"well fed": (recipes["A"].size, recipes["A"].noise_levels),
-         "starved": (studies.variant("A", "starved").size, 1), "full size": (wide, 64)}
+         "starved": (studies.variant("A", "starved").size, 1), "full size": (NetworkSize.full(), 64)}
 counted = {name: arithmetic(size, k) for name, (size, k) in CASES.items()}
-rows = []
-for name, (step, walk, share) in counted.items():
-    for way in step:
-        rows.append({"size": f"{name} ({CASES[name][0].trunk_layers} + {CASES[name][0].denoiser_blocks}), "
-                             f"k = {CASES[name][1]}", "trunk": way,
-                     "a step (GFLOP)": step[way], "step, gain": step["clean trunk, every copy"] / step[way],
-                     "trajectory (GFLOP)": walk[way],
-                     "trajectory, gain": walk["clean trunk, every copy"] / walk[way]})
-show.table(rows, f"Counted, {L} residues: one training step with k noise levels and one trajectory of 49 "
-                 "calls. Gain over the same clean model with the trunk on every copy; layers + blocks")
-goal("starved, one noise level a step: gain of a training step", counted["starved"][0]["clean trunk, every copy"]
-     / counted["starved"][0]["clean trunk, once"], "==", 1.0)
+gains, rows = {}, []
+for n, (step, walk, _) in counted.items():
+    gains[n] = [work["clean trunk, every copy"] / work["clean trunk, once"] for work in (step, walk)]
+    name = f"{n} ({CASES[n][0].trunk_layers} + {CASES[n][0].denoiser_blocks}), k = {CASES[n][1]}"
+    rows += [{"size": name, "GFLOP of": what, **work, "gain": gain}
+             for what, work, gain in zip(("a step", "a trajectory"), (step, walk), gains[n])]
+show.table(rows, f"Counted, {L} residues: a training step with k noise levels and a trajectory of 49 calls; gain of "
+                 "the clean trunk once over the same model with the trunk on every copy; layers + blocks")
+goal("starved, one noise level a step: gain of a training step", gains["starved"][0], "==", 1.0)
 
 # %% [markdown]
-# The first two rows of each size differ by the *change of model*: the points' layer of the trunk. The
+# The first two columns differ by the *change of model*: the points' layer of the trunk. The
 # last two differ by *speed alone*. (*Starved* is counted in the laptop size; the public code draws 64
 # noise levels a step from one protein, the full size here.)
 
-# %%
-k = np.arange(1, 257)
-looks = {"well fed": (show.PALETTE["x0"], "solid"), "starved": (show.PALETTE["residual"], "dash"),
-         "full size": (show.PALETTE["v"], "dashdot")}
-lines = [show.Line(f"{n}: at most {1 / counted[n][2]:.2f}", k, k / (1 + (k - 1) * counted[n][2]), *looks[n])
-         for n in CASES]
-fig = show.chart(lines, log_x=True, x="k, times that a trunk pass is used", y="gain (times less arithmetic)",
-                 title="What running a clean trunk once can save")
-show.figure(fig, "Gain of running a clean trunk once, against the number of times that its tokens are used, "
-                 "for three sizes of network: 1 at one use, rising towards a limit that the network's "
-                 "depths set. From counted operations of the forward pass.")
-
 # %% [markdown]
-# Does the clock agree? Both ways in turn, the median of several, on the device of this session. Other
-# work on the machine disturbs this, so it is shown, and neither recorded nor asserted.
+# Does the clock agree? Samples by both ways in turn, the median of several, on the CPU. Other work on the
+# machine disturbs this, so it is shown, and neither recorded nor asserted.
 
 # %%
-def alternate(works, repeats):
-    """Median seconds of each work, taken in turn; a number read from the device ends each."""
-    taken = {name: [] for name in works}
-    for i in range(repeats + 1):
-        for name, work in works.items():
-            begin = time.perf_counter()
-            float(work())
-            if i:  # the first round warms up
-                taken[name].append(time.perf_counter() - begin)
-    return {name: statistics.median(times) for name, times in taken.items()}
-
-# %%
-def steps_and_walks(setting):
-    """Works for `alternate`: a training step and a sample of the clean model, both ways."""
-    recipe = studies.variant("A + E", setting)
-    data = batch.to(session.device)
-    model, f = build(recipe, seed, session.device), Features.of(data)
-    d = draw(recipe, data, f, torch.Generator(session.device).manual_seed(seed))
-    start_at = torch.randn(1, L, 3, generator=torch.Generator().manual_seed(seed)).to(session.device)
-
-    def step(call):
-        a, s = model.amplitudes(d.t)
-        loss = (call(model, a * d.x0 + s * d.eps, d.t, f) - d.x0).square().mean()
-        model.zero_grad(set_to_none=True)
-        loss.backward()
-        return loss.detach()
-
-    def walk(denoise):
-        with as_written():  # both ways the same: nothing recorded on a GPU
-            return ddim(denoise, schedule, start_at).final.sum()
-
-    return ({way: lambda call=call: step(call) for way, call in naive_and_once.items()},
-            {"every copy": lambda: walk(lambda x, t: model(x, t, f)),
-             "once": lambda: walk(model.denoiser_for(f))}, recipe)
-
-# %%
-rows = []
-for name, setting in (("well fed", "well_fed"), ("starved", "starved")):
-    steps, walks, recipe = steps_and_walks(setting)
-    for what, works, i in (("training step", steps, 0), ("sampling, 49 calls", walks, 1)):
-        took = alternate(works, session.pick(ci=2, laptop=3, gpu=15))
-        told = counted[name][i]
-        rows.append({"size": name, "what": what,
-                     "trunk passes": f"{recipe.noise_levels} or 1" if i == 0 else "49 or 1",
-                     "every copy (ms)": 1e3 * took["every copy"], "once (ms)": 1e3 * took["once"],
-                     "gain, clock": took["every copy"] / took["once"],
-                     "gain, counted": told["clean trunk, every copy"] / told["clean trunk, once"]})
-show.table(rows, f"Measured in turn on {session.device}, {torch.get_num_threads()} CPU thread(s): the same "
-                 "clean model, the trunk on every copy or once")
+clean, took = runs["A + E"].predictor, {"every copy": [], "once": []}
+for _ in range(session.pick(ci=2, laptop=5, gpu=15)):
+    for way, denoise in (("every copy", lambda x, t: clean(x, t, features)), ("once", clean.denoiser_for(features))):
+        begin = time.perf_counter()
+        ddim(denoise, schedule, noise[:1])
+        took[way].append(time.perf_counter() - begin)
+slow, fast = (1e3 * statistics.median(times) for times in took.values())
+show.say(f"A sample of 49 calls, well fed, {torch.get_num_threads()} CPU thread(s): {slow:.1f} ms on every copy, "
+         f"{fast:.1f} ms once: **{slow / fast:.2f} times** by the clock, {gains['well fed'][1]:.2f} counted.")
 
 # %%
 def passes(model):
@@ -561,47 +423,36 @@ goal("trunk passes of one sample, clean trunk", passes(runs["A + E"].predictor),
 # ## All of it in Å
 
 # %%
-for s in PANELS:
-    names = [*NAMES, *([MORE] if s == TURNED else []), *([] if s == "starved" else ["A, blind to x_t and t"])]
-    show.table(studies.error_rows(STUDY, names, s), f"Recorded, {s}: median (range) over seeds")
-    show.table(studies.budget_rows(STUDY, names, s), f"What these runs cost, {s}")
-show.say(f"At t = 49 under random rotations the floor is {floor[49]:.2f} Å. Runs by the laptop's recipes on a CPU, "
-         "three seeds; *broken* and *A* of *starved* come from the study of notebook 07, five seeds. The floor is a "
+order += [MORE, *levels]
+show.dots(recorded[recorded["at"].isin(levels)], value="error", rows="setting", colour="variant", panel="at",
+          order=order, goal=1.0, x="RMSE; of samples RMSD (Å)", title="Recorded: all errors",
+          alt="RMSE of one step and RMSD of samples by setting and variant, median and range; dotted: 1 Å.")
+show.say(f"At t = 49 under random rotations the floor is {floor[49]:.2f} Å. Runs by the laptop's recipes on a CPU, three "
+         "seeds; *scaled residual* and *A* of *starved* come from the study of notebook 07, five seeds. The floor is a "
          "mean over many draws, each recorded error one over 2 draws: a run can lie a little below it by chance.")
+
+# %%
+paid = studies.load("trunk", table="runs").groupby(["setting", "variant"])[
+    ["steps", "calls", "parameters", "teraflop", "megabytes", "seconds"]].median().reset_index()
+show.table(paid[paid["variant"].isin(["A", "A + E", MORE])], "What these runs cost, recorded: calls for each protein, "
+           "MB at the peak of the largest step; seconds are medians on a shared CPU, so read them as a hint")
 
 # %% [markdown]
 # ## What to take away
 
 # %%
-def verdict(before, after, places):
-    """How often the clean trunk is better or worse beyond the seeds' ranges."""
-    found = [effect(before, after, s, t) for s, t in places]
-    known = [f for f in found if f != "not recorded"]
-    count = {w: sum(f"({w})" in f for f in known) for w in ("better", "worse", "ranges overlap")}
-    return (f"better in {count['better']}, worse in {count['worse']}, no clear difference in "
-            f"{count['ranges overlap']} of {len(known)}" if known else "not recorded")
-
-
-at = (1, 5, 25, 49, "sampled")
-idle = [(s, t) for s in ("one protein", "starved", "ten chains") for t in at]
-show.say(f"**Where the sequence gives the answer** (one protein, starved, ten chains; t = 1, 5, 25, 49 and "
-         f"sampled), A + E against A: {verdict('A', 'A + E', idle)}.")
-show.say(f"**Where it does not** (random rotations): {verdict('A', 'A + E', [(TURNED, t) for t in at])}; with one "
-         f"more denoiser block: {verdict('A', MORE, [(TURNED, t) for t in at])}.")
-noisy_end = [(s, 49) for s in PANELS]
-show.say("**R16, the broken form at t = 49** with the clean trunk, ratio of medians: "
-         + "; ".join(f"{s} {effect('scaled residual', 'scaled residual + E', s, 49)}" for s, _ in noisy_end) + ".")
-# %%
-if held["A", TURNED] is not None:
-    m = np.median(held["A", TURNED], 0)
-    show.say(f"**R4, leak and blindness** (random rotations, recorded): the noisy trunk's tokens score {m[1]:.2f} "
-             f"at t = 1 and {m[4]:.2f} at t = 49, where the best possible is {best[TURNED][49]:.2f}. What it lacks at "
-             f"t = 49 is for the most part {'not in x_t' if m[4] > 0.5 * best[TURNED][49] else 'there to be had'}; "
-             "what it has at t = 1, the denoiser is given anyway.")
-ratios = {n: (s["clean trunk, every copy"] / s["clean trunk, once"],
-              w["clean trunk, every copy"] / w["clean trunk, once"]) for n, (s, w, _) in counted.items()}
+for where, after, places in (
+        ("Where the sequence gives the answer** (one protein, starved, ten chains)", "A + E", {*PANELS} - {TURNED}),
+        ("Where it does not** (random rotations)", "A + E", {TURNED}), ("The same with more**", MORE, {TURNED})):
+    heard = effect("A", after).query("setting in @places and at in @levels")["word"].tolist()
+    show.say(f"**{where}, t = 1, 5, 25, 49 and sampled, {after} against A: better in {heard.count('better')}, worse in "
+             f"{heard.count('worse')}, no clear difference in {heard.count('ranges overlap')} of {len(heard)}.")
+last = effect("scaled residual", "scaled residual + E").query("at == 't = 49'").set_index("setting").loc[list(PANELS)]
+show.say("**R16, the scaled residual at t = 49** with the clean trunk, ratio of medians: "
+         + "; ".join(f"{s} {e['ratio']:.2f} ({e['word']})" for s, e in last.iterrows()) + ".")
 show.say("**Speed alone**, counted, training step and trajectory: "
-         + "; ".join(f"{n} {s:.2f} and {w:.2f} times less" for n, (s, w) in ratios.items()) + ".")
+         + "; ".join(f"{n} {step:.2f} and {walk:.2f} times less, at most {1 / counted[n][2]:.2f} for any k"
+                     for n, (step, walk) in gains.items()) + ".")
 
 # %% [markdown]
 # The gain in speed is certain and needs no training to prove; the change of model is a trade, and which
@@ -661,6 +512,7 @@ mean = {n: float(e.rmse.mean()) for n, e in errors.items()}
 metric("A + E, mean RMSE over t", mean["A + E"], "Å")
 metric("A, mean RMSE over t", mean["A"], "Å")
 metric("A + E over A, mean RMSE over t", mean["A + E"] / mean["A"])
-metric("noisy trunk, every draw turned, R² at t = 1", scores["every draw turned"]["noisy, trained"]["trunk tokens"][1])
-metric("gain of a training step, well fed, counted", ratios["well fed"][0])
-metric("gain of a trajectory, full size, counted", ratios["full size"][1])
+metric("noisy trunk, every draw turned, R² at t = 1",
+       scores["every draw turned"]["noisy, trained"]["trunk tokens"][1])
+metric("gain of a training step, well fed, counted", gains["well fed"][0])
+metric("gain of a trajectory, full size, counted", gains["full size"][1])
