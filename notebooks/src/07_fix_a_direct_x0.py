@@ -286,8 +286,8 @@ show.say(f"Samples err by **{drawn.mean():.2f} Å** (RMSD, mean of four). One st
 
 # %% [markdown]
 # The remedy would be to turn each draw at random in training, as AlphaFold 3 does: then no orientation is
-# new. Try `lenient.but(rotate=True)` in the cell above; notebook 10's table of random rotations has a row
-# with a superposed loss.
+# new. Try `lenient.but(rotate=True)` in the cell above; notebook 10 has a superposed
+# loss among its random rotations.
 
 # %% [markdown]
 # A reading that fits the recorded pictures, from both ends of the noise:

@@ -16,6 +16,7 @@ seed = 0
 
 # %%
 import numpy as np
+import pandas as pd
 import torch
 
 from resfold_nb import measure, show, studies
@@ -33,8 +34,7 @@ batch = make_batch(protein)
 schedule, sd = get_schedule("linear"), float(batch.scale[0])
 base = measure.baselines(schedule, 1.0, sd)
 a, s, T = schedule.a.numpy(), schedule.s.numpy(), schedule.timesteps
-print(f"{protein.id}: {len(protein)} residues, standard deviation {sd:.2f} Å; "
-      f"predicting zero has an RMSE of {base['predict zero'][0]:.2f} Å")
+print(f"{protein.id}: {len(protein)} residues, sd {sd:.2f} Å; predicting zero: {base['predict zero'][0]:.2f} Å RMSE")
 
 # %% [markdown]
 # ## Back from the noise to the protein
@@ -50,25 +50,15 @@ print(f"{protein.id}: {len(protein)} residues, standard deviation {sd:.2f} Å; "
 # by $s/a$, which is $\sqrt{t/(T-t)}$ with the report's schedule.
 
 # %%
-t = np.arange(T)
-shown = {"residual": "dashdot", "x0": "solid", "eps": "solid", "v": "dash"}
-lines = [show.form_line(f, t, FORMS[f].c_out(schedule.a, schedule.s).abs(), dash=dash)
-         for f, dash in shown.items()]
+t, shown = np.arange(T), {"residual": "dashdot", "x0": "solid", "eps": "solid", "v": "dash"}
+lines = [show.form_line(f, t, FORMS[f].c_out(schedule.a, schedule.s).abs(), dash=dash) for f, dash in shown.items()]
 show.figure(show.chart(lines, log_y=True, x="timestep t", y="|c_out|: error of x0 per error of F",
                        title="How much of F's error reaches the protein"),
-            "The factor from an error of F to an error of x0 against the timestep, on a logarithmic "
-            "axis, for the broken form, fixes A, B and C. Fix B's passes 1 at t = 25 and is 7 at "
-            "t = 49; those of the others never exceed 1. The broken form's and C's are one curve. At "
-            "t = 0 all but A's are 0.")
-
-# %%
-rows = [{"t": k, "a": a[k], "s": s[k],
-         **{f"|c_out|, {FORMS[f].label}": float(FORMS[f].c_out(schedule.a, schedule.s)[k].abs())
-            for f in shown},
-         "B: error of F, a component, that makes 1 Å":
-             f"{a[k] / s[k] / (np.sqrt(3) * sd):.3f}" if k else "any"} for k in (0, 1, 5, 25, 49)]
-show.table(rows, f"The last column: how well F must know the noise (variance 1) for an RMSE of 1 Å "
-                 f"({protein.id})")
+            "|c_out| by timestep for four forms. Fix B's passes 1 at t = 25 and is 7 at t = 49; the others never do. "
+            "The scaled residual's and C's are one curve. At t = 0 all but A's are 0.")
+need = a[1:] / s[1:] / (np.sqrt(3) * sd)
+show.say("For an RMSE of 1 Å, F of fix B must know each component of the noise (variance 1) to "
+         + ", ".join(f"{need[k - 1]:.3f} at t = {k}" for k in (1, 5, 25, 49)) + "; at t = 0 anything will do.")
 
 # %% [markdown]
 # The report asks for care near t = 0. At t = 0 there is nothing to divide by but 1, and
@@ -84,14 +74,11 @@ show.table(rows, f"The last column: how well F must know the noise (variance 1) 
 
 # %%
 GUARD = 1e-4
-rows = [{"schedule": name, "T": f"{T_:,}", "smallest a": f"{float(table.a.min()):.2e}",
-         "1 / smallest a": f"{1 / float(table.a.min()):,.0f}",
-         "timesteps where the guard acts": int((table.a < GUARD).sum())}
-        for name in ("linear", "cosine") for T_ in (50, 1000, 100_000)
-        for table in (get_schedule(name, T_),)]
-show.table(rows, "The guard of 1e-4 under two schedules, counted over all timesteps")
-acts = int((schedule.a < GUARD).sum())
-goal("timesteps of 50 where the 1e-4 guard acts", acts, "==", 0)
+lowest = {f"{name}, T = {steps:,}": get_schedule(name, steps).a
+          for name in ("linear", "cosine") for steps in (50, 1000, 100_000)}
+show.say(f"Smallest a, and the number of timesteps where a guard of {GUARD} acts: " + "; ".join(
+    f"{name}: {float(x.min()):.1e}, {int((x < GUARD).sum())}" for name, x in lowest.items()) + ".")
+goal("timesteps of 50 where the 1e-4 guard acts", int((schedule.a < GUARD).sum()), "==", 0)
 
 # %% [markdown]
 # A guard would help only against a division by *nearly zero*. Seven is no rounding problem; it is a
@@ -106,24 +93,16 @@ goal("timesteps of 50 where the 1e-4 guard acts", acts, "==", 0)
 # $$|\hat x_0 - x_0|^2 = \Big(\frac{s}{a}\Big)^2\,|F - \varepsilon|^2,$$
 #
 # so the two are one loss with different weights on the timesteps. The common objectives of
-# diffusion models differ in little else (Kingma & Gao 2023, arXiv 2303.00848). Each weight has two
-# readings, as it is seen from F and from the protein:
+# diffusion models differ in little else (Kingma & Gao 2023, arXiv 2303.00848). Each loss is flat in
+# its own space (the dotted line) and tilted when seen from the other:
 
 # %%
 ratio = (s / a) ** 2
-weights = {"seen from F: weight of |F − ε|²": {"report's loss (F space)": np.ones(T),
-                                               "x0-space loss": ratio},
-           "seen from x0: weight of |x0_pred − x0|²": {
-               "report's loss (F space)": np.r_[np.nan, 1 / ratio[1:]], "x0-space loss": np.ones(T)}}
-looks = {"report's loss (F space)": (show.PALETTE["eps"], "solid"),
-         "x0-space loss": (show.PALETTE["scaled_no_skip"], "dash")}
-groups = {head: [show.Line(name, t, w, *looks[name]) for name, w in pair.items()]
-          for head, pair in weights.items()}
-show.figure(show.panels(groups, log_y=True, x="timestep t", y="weight",
-                        title="Fix B: what each loss cares about"),
-            "Weight of each timestep in fix B's two losses on logarithmic axes. Seen from F, the "
-            "report's loss is flat and the x0-space loss rises to 49 at t = 49. Seen from x0, the "
-            "x0-space loss is flat and the report's falls from 49 at t = 1 to 1/49 at t = 49.")
+lines = [show.Line("x0-space loss: weight of |F − ε|²", t, ratio, show.PALETTE["scaled_no_skip"], "dash"),
+         show.Line("report's loss: weight of |x0_pred − x0|²", t[1:], 1 / ratio[1:], show.PALETTE["eps"])]
+show.figure(show.chart(lines, log_y=True, goal=1.0, x="timestep t", y="weight", title="What each loss cares about"),
+            "Weight of each timestep. Seen from F, the report's loss is flat and the x0-space loss's weight rises to "
+            "49 at t = 49. Seen from x0, the x0-space loss is flat and the report's falls from 49 at t = 1 to 1/49.")
 show.say(f"In the x0-space loss, t = 49 alone holds {ratio[49] / ratio.sum():.0%} of all the weight on "
          f"F's error, and t ≤ 25 together {ratio[:26].sum() / ratio.sum():.0%}.")
 
@@ -135,7 +114,7 @@ show.say(f"In the x0-space loss, t = 49 alone holds {ratio[49] / ratio.sum():.0%
 #
 # ## Predict first
 #
-# Fix B with the report's loss, the broken form and fix A, on one protein. Which has the lowest
+# Fix B with the report's loss, the scaled residual (the report's) and fix A, on one protein. Which has the lowest
 # *training loss*? Which the lowest error at t = 49? Whose samples are best? Is that one and the same
 # form?
 
@@ -149,37 +128,22 @@ show.say(f"In the x0-space loss, t = 49 alone holds {ratio[49] / ratio.sum():.0%
 recipe = named_recipe("well_fed", profile)
 recipe = recipe.but(steps=session.pick(ci=80, laptop=200, gpu=recipe.steps))
 marks = measure.marks_for(recipe.steps, session.pick(ci=4, laptop=7, gpu=14))
-VARIANTS = {"residual": {}, "x0": {}, "eps": {"loss_space": "F"}}
-runs = {form: measure.train_and_measure(recipe.but(form=form, **loss), batch, seed, device=session.device,
-                           marks=marks, progress=show.progress) for form, loss in VARIANTS.items()}
-label = {f: FORMS[f].label + (", report's loss" if f == "eps" else "") for f in runs}
-
-budget = [{"form": label[f], "parameters": count_parameters(r.predictor), "steps": recipe.steps,
-           "noise-level draws": recipe.steps * recipe.noise_levels,
-           "training (s)": f"{r.train_seconds:.1f}"} for f, r in runs.items()]
-show.table(budget, f"The same budget for all (live, recipe {recipe.name}, seed {seed}, "
-                   f"{session.device})")
+B = "B, the report's loss"
+VARIANTS = {"scaled residual": {"form": "residual"}, "A": {"form": "x0"}, B: {"form": "eps", "loss_space": "F"}}
+runs = {name: measure.train_and_measure(recipe.but(**change), batch, seed, device=session.device, marks=marks,
+                                        progress=show.progress) for name, change in VARIANTS.items()}
+look = show.looks(runs)
+show.say(f"The same for all: {count_parameters(runs['A'].predictor):,} parameters, {recipe.steps} steps, "
+         f"{recipe.steps * recipe.noise_levels:,} noise-level draws; training took "
+         + ", ".join(f"{run.train_seconds:.1f} s ({name})" for name, run in runs.items()) + f" on {session.device}.")
 
 # %%
-DASH = {"residual": "dashdot", "x0": "solid", "eps": "solid"}
-
-
-def line(f, x, y, suffix=""):
-    return show.Line(label[f] + suffix, x, y, show.PALETTE[f], DASH[f])
-
-
-lines = [line(f, r.last.errors.t, r.last.errors.rmse) for f, r in runs.items()]
-fig = show.chart(lines + show.baseline_lines(base), log_y=True, goal=1.0, x="timestep t",
-                 y="RMSE (Å)", title=f"After {recipe.steps} steps: error by timestep ({protein.id})")
-show.figure(fig, "Error of one denoising step against the timestep for the broken form, fix A and "
-                 f"fix B with the report's loss, live, recipe {recipe.name}, {recipe.steps} steps, "
-                 f"seed {seed}, mean of 2 noise draws. The dotted line is 1 Å; dashed grey lines "
-                 "predict without learning.")
-ends = {f: r.last for f, r in runs.items()}
-goal("B, RMSE at t = 0", float(ends["eps"].errors.rmse[0]), "==", 0.0, "Å")
-show.table([{"form": label[f], **{f"t = {k} (Å)": e.errors.rmse[k] for k in (0, 1, 5, 25, 49)},
-             "sampled, RMSE (Å)": e.sampled_rmse, "sampled, RMSD (Å)": e.sampled_rmsd}
-            for f, e in ends.items()], f"Live, recipe {recipe.name}, one seed")
+live = studies.frame_of(runs)
+end = studies.ends(live).pivot(index="t", columns="variant", values="rmse")
+goal("B, RMSE at t = 0", float(end[B][0]), "==", 0.0, "Å")
+show.by_timestep(live, lines=show.baseline_lines(base),
+                 title=f"After {recipe.steps} steps: error by timestep ({protein.id})",
+                 alt="Error of one denoising step by timestep, live; dotted: 1 Å; dashed grey: nothing is learnt.")
 
 # %% [markdown]
 # ## Where the error at high t comes from
@@ -199,42 +163,37 @@ def squared_errors(predictor, draws=8):
     for k in range(T):
         ts = torch.full((draws,), k, device=x0.device)
         amplitudes = predictor.amplitudes(ts)
-        x_t = amplitudes[0] * x0 + amplitudes[1] * eps
+        x_t = predictor.add_noise(x0, eps, ts)
         f = predictor.raw(x_t, ts, Features.of(here))
-        wrong = (f - predictor.form.target(x0, eps, *amplitudes),
-                 predictor.form.x0(x_t, f, *amplitudes) - x0)
+        wrong = (f - predictor.form.target(x0, eps, *amplitudes), predictor.form.x0(x_t, f, *amplitudes) - x0)
         found.append([float(part.square().mean()) for part in wrong])
     return np.array(found).T
 
 
-of_f, of_x0 = (dict(zip(runs, part)) for part in
-               zip(*(squared_errors(r.predictor) for r in runs.values())))
-off = np.abs(of_x0["eps"][1:] / (ratio[1:] * of_f["eps"][1:]) - 1).max()
-goal("B, squared error of x0 against (s/a)² × that of F", float(off), "<=", 1e-4)
-
-# %%
 def angstrom(mean_square):
     return np.sqrt(3 * np.asarray(mean_square)) * sd
 
 
+of_f, of_x0 = (dict(zip(runs, part)) for part in zip(*(squared_errors(r.predictor) for r in runs.values())))
+off = np.abs(of_x0[B][1:] / (ratio[1:] * of_f[B][1:]) - 1).max()
+goal("B, squared error of x0 against (s/a)² × that of F", float(off), "<=", 1e-4)
+
+# %%
 level = {f: of_f[f][1:].mean() for f in runs}
-predicted = {f: angstrom(FORMS[f].c_out(schedule.a, schedule.s).numpy() ** 2 * level[f]) for f in runs}
-groups = {label[f]: [show.Line("measured", t[1:], angstrom(of_x0[f])[1:], show.PALETTE["x0"]),
-                     show.Line("predicted from one number", t[1:], predicted[f][1:],
-                               show.PALETTE["residual"], "dash"),
-                     show.Line("error of F itself", t[1:], angstrom(of_f[f])[1:], "#777777", "dot")]
-          for f in runs}
-fig = show.panels(groups, log_y=True, x="timestep t", y="RMSE (Å; F: units of σ)",
-                  title="Error of x0, predicted from F's mean error and c_out")
-show.figure(fig, "Error of x0 by timestep, measured and predicted as |c_out| times the mean error of "
-                 "F over t = 1 … 49, with F's own error (in units of the protein's standard deviation, "
-                 f"shown in Å), for three forms, live, seed {seed}, 8 noise draws. For fix A error "
-                 "of F and of x0 are the same line.")
-factor = angstrom(of_x0["eps"])[49] / predicted["eps"][49]
-show.say(f"Fix B at t = 49: predicted **{predicted['eps'][49]:.1f} Å**, measured "
-         f"**{angstrom(of_x0['eps'])[49]:.1f} Å**, a ratio of {factor:.2f}. F's own error differs by a "
-         f"factor of at most {np.sqrt(of_f['eps'][1:].max() / of_f['eps'][1:].min()):.1f} over "
-         f"t = 1 … 49, that of x0 by {np.sqrt(of_x0['eps'][1:].max() / of_x0['eps'][1:].min()):.0f}.")
+predicted = {f: angstrom(r.predictor.form.c_out(schedule.a, schedule.s).numpy() ** 2 * level[f])
+             for f, r in runs.items()}
+groups = {f: [show.Line(name, t[1:], y[1:], colour, dash) for name, y, colour, dash in (
+    ("measured", angstrom(of_x0[f]), show.PALETTE["x0"], "solid"),
+    ("predicted from one number", predicted[f], show.PALETTE["residual"], "dash"),
+    ("error of F itself", angstrom(of_f[f]), "#777777", "dot"))] for f in runs}
+show.figure(show.panels(groups, log_y=True, x="timestep t", y="RMSE (Å; F: units of σ)",
+                        title="Error of x0, predicted from F's mean error and c_out"),
+            "Error of x0 by timestep, live: measured, predicted as |c_out| times F's mean error, and F's own error.")
+wrong, span = angstrom(of_x0[B])[49], lambda values: values[1:].max() / values[1:].min()
+factor = wrong / predicted[B][49]
+show.say(f"Fix B at t = 49: predicted **{predicted[B][49]:.1f} Å**, measured **{wrong:.1f} Å**, a ratio of "
+         f"{factor:.2f}. F's own error differs by a factor of at most {np.sqrt(span(of_f[B])):.1f} over "
+         f"t = 1 … 49, that of x0 by {np.sqrt(span(of_x0[B])):.0f}.")
 
 # %% [markdown]
 # Read each panel from the grey line, F's own error. Where it is flat, the one number serves, and it
@@ -251,53 +210,37 @@ show.say(f"Fix B at t = 49: predicted **{predicted['eps'][49]:.1f} Å**, measure
 # saying $x_t$ is saying $\varepsilon$.
 
 # %%
-rows = [{"form": label[f], "t": k, "loss of this form, own unit": of_f[f][k] if f == "eps" else of_x0[f][k],
-         "the same for a multiple of x_t": {"eps": a[k]**2}.get(f, s[k]**2),
+rows = [{"form": f, "t": k, "loss of this form, own unit": of_f[f][k] if f == B else of_x0[f][k],
+         "the same for a multiple of x_t": {B: a[k]**2}.get(f, s[k]**2),
          "error of x0 (σ²)": of_x0[f][k], "error of x0 (Å)": angstrom(of_x0[f])[k]}
         for k in (1, 25, 49) for f in runs]
 show.table(rows, "Losses at three timesteps and what they mean (live, one seed, 8 noise draws). For "
-                 "the broken form and A the loss is the error of x0 itself")
-worth = angstrom(ratio[49] * 0.02)
+                 "the scaled residual and A the loss is the error of x0 itself")
 show.say(f"A loss of 0.02 in ε at t = 49 looks like 98 % of the variance explained. It is an error of "
-         f"**{worth:.1f} Å**; predicting zero has {base['predict zero'][49]:.1f} Å.")
+         f"**{angstrom(ratio[49] * 0.02):.1f} Å**; predicting zero has {base['predict zero'][49]:.1f} Å.")
 
 # %%
-def smooth(values, window):
-    return np.convolve(values, np.ones(window) / window, mode="valid")
-
-
 window = max(5, recipe.steps // 20)
-steps = np.arange(1, recipe.steps + 1)[window - 1:]
-groups = {"training loss, own unit": [line(f, steps, smooth(r.losses[1:], window))
-                                      for f, r in runs.items()]}
+steps = np.arange(window, recipe.steps + 1)
+curves = {f: np.convolve(r.losses[1:], np.ones(window) / window, mode="valid") for f, r in runs.items()}
+groups = {"training loss, own unit": [show.Line(f, steps, y, *look[f]) for f, y in curves.items()]}
 for k in (1, 49):
     groups[f"squared error of x0 at t = {k}"] = [
-        line(f, r.at(k)[0][1:], (r.at(k)[1][1:] / sd) ** 2 / 3) for f, r in runs.items()]
-fig = show.panels(groups, log_x=True, log_y=True, x="optimiser steps",
-                  y="mean square (own unit; σ²)", title="The loss curves, and what they are worth")
-fig.update_xaxes(dtick=1)
-show.figure(fig, f"Left: training loss of three forms, each in its own unit, averaged over {window} "
-                 "steps. Middle and right: squared error of x0 at t = 1 and t = 49 in units of the "
-                 f"protein's variance. Live, seed {seed}.")
+        show.Line(f, r.at(k)[0][1:], (r.at(k)[1][1:] / sd) ** 2 / 3, *look[f]) for f, r in runs.items()]
+fig = show.panels(groups, log_x=True, log_y=True, x="optimiser steps", y="mean square (own unit; σ²)",
+                  title="The loss curves, and what they are worth").update_xaxes(dtick=1)
+show.figure(fig, "Left: training loss, own units, smoothed. Middle, right: squared error of x0 at t = 1, 49.")
 
 # %%
-ends_of_loss = {f: np.mean(r.losses[-window:]) for f, r in runs.items()}
-curves = {f: smooth(r.losses[1:], window) for f, r in runs.items()}
-lowest = np.array(list(runs))[np.argmin([curves[f] for f in runs], axis=0)]
-
-
-def best(values):
-    return label[min(values, key=values.get)]
-
-
-show.say(f"At the end the lowest training loss is that of *{best(ends_of_loss)}*; fix B's is lowest "
-         f"in {(lowest == 'eps').mean():.0%} of the smoothed curve. Lowest error at t = 1: "
-         f"*{best({f: e.errors.rmse[1] for f, e in ends.items()})}*; at t = 49: "
-         f"*{best({f: e.errors.rmse[49] for f, e in ends.items()})}*; of sampled structures: "
-         f"*{best({f: e.sampled_rmse for f, e in ends.items()})}*.")
-show.say(f"Of fix B's mean loss over t, {of_f['eps'].mean():.3f} here, t = 0 alone makes "
-         f"{of_f['eps'][0] / T:.3f}: the floor, which no training removes. Without it, "
-         f"{of_f['eps'][1:].mean():.4f}; fix A's over the same t is {of_x0['x0'][1:].mean():.4f}.")
+lowest = pd.DataFrame(curves).idxmin(axis=1)
+loss_of = {f: np.mean(r.losses[-window:]) for f, r in runs.items()}
+first = end.idxmin(axis=1)
+show.say(f"Lowest at the end: training loss *{min(loss_of, key=loss_of.get)}*; error at t = 1 *{first[1]}*, at "
+         f"t = 49 *{first[49]}*, of sampled structures *{first['sampled']}*. Fix B's loss is lowest in "
+         f"{(lowest == B).mean():.0%} of the smoothed curve.")
+show.say(f"Of fix B's mean loss over t, {of_f[B].mean():.3f} here, t = 0 alone makes "
+         f"{of_f[B][0] / T:.3f}: the floor, which no training removes. Without it, "
+         f"{of_f[B][1:].mean():.4f}; fix A's over the same t is {of_x0['A'][1:].mean():.4f}.")
 
 # %% [markdown]
 # One protein is the easiest case for fix A: its loss can go to zero at every t. Where the protein
@@ -314,44 +257,29 @@ show.say(f"Of fix B's mean loss over t, {of_f['eps'].mean():.3f} here, t = 0 alo
 # $2\,(s/a)^2 (F - \varepsilon)$. By autograd (x0 space) and by that formula (F space):
 
 # %%
-def span(values):
-    return values[1:].max() / values[1:].min()
-
-
-def at_f(predictor):
-    return measure.gradient_by_timestep(predictor, batch, draws=2).at_f
-
-
-moments = {"untrained": {f: build(recipe.but(form=f), seed, session.device) for f in runs},
+moments = {"untrained": {f: build(r.recipe, seed, session.device) for f, r in runs.items()},
            "trained": {f: r.predictor for f, r in runs.items()}}
-gradients = {when: {label["residual"]: at_f(models["residual"]), label["x0"]: at_f(models["x0"]),
-                    label["eps"]: 2 * np.sqrt(3 * squared_errors(models["eps"], draws=4)[0])}
+gradients = {when: {f: 2 * np.sqrt(3 * squared_errors(model, draws=4)[0]) if f == B else
+                    measure.gradient_by_timestep(model, batch, draws=2).at_f for f, model in models.items()}
              for when, models in moments.items()}
-gradients["untrained"]["B, x0-space loss"] = at_f(moments["untrained"]["eps"])
+in_x0_space = measure.gradient_by_timestep(moments["untrained"][B], batch, draws=2).at_f
+gradients["untrained"]["B, x0-space loss"] = in_x0_space
 
 # %%
-style = {label[f]: (show.PALETTE[f], DASH[f]) for f in runs}
-style["B, x0-space loss"] = (show.PALETTE["scaled_no_skip"], "dash")
-groups = {when: [show.Line(name, t, g, *style[name]) for name, g in found.items()]
-          for when, found in gradients.items()}
-fig = show.panels(groups, log_y=True, x="timestep t", y="length of the gradient (σ², or ε's unit)",
-                  title="Gradient of a point's squared error at F, by timestep")
-show.figure(fig, "Gradient at F by timestep, untrained and trained, root mean square over points and "
-                 f"draws, live, seed {seed}, logarithmic axis: the broken form, fix A, fix B with the "
-                 "report's loss, and, untrained, with the x0-space loss. Zeros at t = 0 are not drawn.")
-
-# %%
-rows = [{"form and loss": name, **{f"{when}: largest over smallest, t = 1 … 49":
-                                   f"{span(found[name]):.1f}" if name in found else "not trained live"
-                                   for when, found in gradients.items()},
-         "untrained, t = 0": f"{gradients['untrained'][name][0]:.2f}"} for name in style]
-show.table(rows, "How consistent is the gradient at F?")
-most = min(gradients["untrained"], key=lambda n: span(gradients["untrained"][n]))
-least = max(gradients["untrained"], key=lambda n: span(gradients["untrained"][n]))
-show.say(f"Before training the flattest over t is *{most}*, the steepest *{least}*. R10's promise is "
-         "one about the *loss*, not about predicting the noise: the same form breaks it in x0 space.")
+style = look | {"B, x0-space loss": (show.PALETTE["scaled_no_skip"], "dash")}
+groups = {when: [show.Line(name, t, g, *style[name]) for name, g in x.items()] for when, x in gradients.items()}
+show.figure(show.panels(groups, log_y=True, x="timestep t", y="length (σ², or ε's unit)",
+                        title="Gradient of a point's squared error at F, by timestep"),
+            "Gradient at F by timestep, root mean square over points and draws, live; zeros at t = 0 are not drawn.")
+for when, found in gradients.items():
+    spans = pd.Series({name: span(g) for name, g in found.items()})
+    show.say(f"Largest over smallest, t = 1 … 49, {when}: " + ", ".join(f"{n} {x:.1f}" for n, x in spans.items())
+             + f". Flattest is *{spans.idxmin()}*, steepest *{spans.idxmax()}*.")
 
 # %% [markdown]
+# R10's promise is one about the *loss*, not about predicting the noise: the same form breaks it in x0
+# space.
+#
 # ## What the sampler forgives
 #
 # A sampler does not print $\hat x_0$ at t = 49; it takes a small step towards it. One DDPM step from t
@@ -380,18 +308,9 @@ zeros = torch.zeros(1, 1, 3, dtype=torch.float64)
 probe = ddpm(only_at_49, schedule, zeros, noise=zeros.expand(T - 1, 1, 1, 3))
 differ = [abs(float(probe.x[1, 0, 0, 0]) - into_next[-1]), abs(float(probe.x[-2, 0, 0, 0]) - into_last[-1])]
 goal("formula of the weights against the sampler", max(differ), "<=", 1e-9)
-fig = show.chart([show.Line("in the next x", k, into_next, show.PALETTE["x0"]),
-                  show.Line("directly in x at t = 1", k, into_last, show.PALETTE["v"], "dash")],
-                 log_y=True, x="timestep t of the prediction", y="weight of x0_pred",
-                 title="How much a prediction counts in DDPM sampling")
-show.figure(fig, "Weight of the prediction at timestep t in the next noisy points and, passed on by the "
-                 "later steps, in those at t = 1, on a logarithmic axis. At t = 49 they are "
-                 f"{into_next[-1]:.2f} and {into_last[-1]:.4f}.")
-
-# %%
-wrong = angstrom(of_x0["eps"])[49]
-show.say(f"Fix B's {wrong:.1f} Å at t = 49 move $x_{{48}}$ by {wrong * into_next[-1]:.2f} Å, where the "
-         f"noise is {angstrom(1 - ab[48]):.1f} Å, and $x_1$ directly by {wrong * into_last[-1]:.4f} Å.")
+show.say(f"The prediction at t = 49 has weight {into_next[-1]:.2f} in $x_{{48}}$ and {into_last[-1]:.4f}, directly, in "
+         f"$x_1$. So fix B's {wrong:.1f} Å move $x_{{48}}$ by {wrong * into_next[-1]:.2f} Å, where the noise is "
+         f"{angstrom(1 - ab[48]):.1f} Å, and $x_1$ directly by {wrong * into_last[-1]:.4f} Å.")
 
 # %% [markdown]
 # Directly, yes. But the later predictions also *look* at the points that were moved. So a test: sample
@@ -401,8 +320,7 @@ show.say(f"Fix B's {wrong:.1f} Å at t = 49 move $x_{{48}}$ by {wrong * into_nex
 # **Predict first:** fix B with an oracle at t = 49; at t ≥ 25; at all t ≥ 2. Which brings a gain?
 
 # %%
-generator = torch.Generator().manual_seed(seed)
-noise = torch.randn(T, 4, *batch.x0.shape[1:], generator=generator).to(session.device)
+noise = torch.randn(T, 4, *batch.x0.shape[1:], generator=torch.Generator().manual_seed(seed)).to(session.device)
 
 
 def sample_with_oracle(predictor, first):
@@ -417,31 +335,18 @@ def sample_with_oracle(predictor, first):
 
 
 ORACLES = {"never": 50, "at t = 49": 49, "at t ≥ 25": 25, "at t ≥ 2": 2}
-trials = {f: {when: sample_with_oracle(r.predictor, first) for when, first in ORACLES.items()}
-          for f, r in runs.items()}
-forgiven = {f: {when: float(measure.sample_errors(x.final, batch)[0].mean())
-                for when, x in found.items()} for f, found in trials.items()}
-show.table([{"form": label[f], **{f"oracle {w} (Å)": v for w, v in found.items()},
-             "one step from t = 1 (Å)": angstrom(of_x0[f])[1],
-             "one step from t = 49 (Å)": angstrom(of_x0[f])[49]} for f, found in forgiven.items()],
-           f"RMSE of 4 samples when the truth answers at the noisy timesteps (live, seed {seed})")
+drawn = {(f, when): sample_with_oracle(r.predictor, first) for f, r in runs.items() for when, first in ORACLES.items()}
+oracle = pd.DataFrame([{"form": f, "oracle": when, "rmse": measure.sample_errors(samples.final, batch)[0].mean()}
+                       for (f, when), samples in drawn.items()])
 
 # %%
-along = {f: np.array([sd * float(rmse(x.cpu(), batch.x0.expand(4, -1, -1)).mean())
-                      for x in found["never"].x0_pred]) for f, found in trials.items()}
-visited = np.array(trials["eps"]["never"].t[:-1])
-groups = {"one step from noised truth": [line(f, t[1:], angstrom(of_x0[f])[1:]) for f in runs],
-          "along the sampler's own path": [line(f, visited, along[f]) for f in runs]}
-fig = show.panels(groups, log_y=True, goal=1.0, x="timestep t",
-                  y="RMSE of x0_pred (Å)", title="The prediction's error, step by step")
-show.figure(fig, "Error of the predicted clean points by timestep: for noised true points, and along "
-                 f"sampling from pure noise, mean of 4 samples, for three forms, live, seed {seed}. The "
-                 "sample is the prediction at t = 1, at the left end; the dotted line is 1 Å.")
-mine = forgiven["eps"]
+show.dots(oracle, value="rmse", rows="oracle", panel="form", x="RMSE of 4 samples (Å)", goal=1.0,
+          title="Samples when the truth answers at the noisy timesteps",
+          alt="RMSE of 4 samples, live, for three forms and four spans of the oracle; the dotted line is 1 Å.")
+of = oracle.pivot(index="form", columns="oracle", values="rmse")
 show.say(f"Fix B's single-step error at t = 49 is **{wrong:.1f} Å**; its samples err by "
-         f"**{mine['never']:.2f} Å**, with an oracle at t = 49 by {mine['at t = 49']:.2f} Å, at t ≥ 25 by "
-         f"{mine['at t ≥ 25']:.2f} Å, at t ≥ 2 by {mine['at t ≥ 2']:.2f} Å. The broken form's go from "
-         f"{forgiven['residual']['never']:.2f} to {forgiven['residual']['at t ≥ 2']:.2f} Å with the last.")
+         + ", ".join(f"{of.loc[B, when]:.2f} Å (oracle {when})" for when in ORACLES) + ". The scaled residual's go "
+         f"from {of.loc['scaled residual', 'never']:.2f} to {of.loc['scaled residual', 'at t ≥ 2']:.2f} Å with the last.")
 
 # %% [markdown]
 # ## A clamp that may act
@@ -456,16 +361,12 @@ cut = sd * float(beyond.square().sum(-1).mean().sqrt())
 show.say(f"The largest |coordinate| of {protein.id} is {float(batch.x0.abs().max()):.3f} standard "
          f"deviations: {int((beyond > 0).sum())} of {beyond.numel()} coordinates lie outside ±3, and "
          f"clamping the *true* protein costs {cut:.3f} Å.")
-outside = {f: (found["never"].x0_pred.abs() > LIMIT).float().mean((1, 2, 3)).cpu().numpy()
-           for f, found in trials.items()}
 rows = []
 for f, r in runs.items():
+    own = drawn[f, "never"].x0_pred                                   # (49, 4, L, 3), from t = 49 down to 1
     held = measure.sample(r.predictor, batch, copies=4, x0_clamp=LIMIT)
-    free = trials[f]["never"].x0_pred[0].cpu()
-    rows.append({"form": label[f],
-                 **{f"outside ±3 at t = {q}": f"{outside[f][49 - q]:.1%}" for q in (49, 45, 25, 1)},
-                 **{f"x0_pred at t = 49, {w} (Å)": sd * float(rmse(x, batch.x0.expand(4, -1, -1)).mean())
-                    for w, x in (("free", free), ("clamped", free.clamp(-LIMIT, LIMIT)))},
+    outside = {f"outside ±3 at t = {q}": (own[49 - q].abs() > LIMIT).float().mean() for q in (49, 45, 25, 1)}
+    rows.append({"form": f, **{name: f"{float(share):.1%}" for name, share in outside.items()},
                  "sampled, free (Å)": r.last.sampled_rmse,
                  "sampled, clamped (Å)": float(measure.sample_errors(held.final, batch)[0].mean())})
 show.table(rows, f"The clamp of x0_pred in sampling (live, 4 samples, seed {seed}, RMSE)")
@@ -476,17 +377,15 @@ show.table(rows, f"The clamp of x0_pred in sampling (live, 4 samples, seed {seed
 # The same noise at the start and at every step; the true centroids in grey.
 
 # %%
-models = {"scaled residual": runs["residual"].predictor, "fix A": runs["x0"].predictor,
-          "fix B": runs["eps"].predictor}
-show.sampling(models, batch, alt="Sampling from the same noise with the broken form, fix A and fix B with "
-                                 "the report's loss, the true centroids in grey; below, each one's error.")
+show.sampling({f: r.predictor for f, r in runs.items()}, batch,
+              alt="Sampling with three forms from the same noise, the true centroids in grey; below, their errors.")
 
 # %% [markdown]
 # ## Four settings, recorded
 #
 # One seed on one protein decides nothing. Recorded with
 # `python -m resfold_nb study epsilon --out data/recorded`, profile `laptop`, on a CPU, three seeds
-# (broken and A of *starved*: study `contrast`, five seeds):
+# (scaled residual and A of *starved*: study `contrast`, five seeds):
 #
 # - **one protein**: *well fed* on 1HZ6_A, memorised; a constant answers at every t.
 # - **starved**: the deep network with one noise level a step, on the same protein.
@@ -499,42 +398,23 @@ show.sampling(models, batch, alt="Sampling from the same noise with the broken f
 # $\varepsilon$. *A, blind* sees neither the noisy points nor t (from the study `velocity`).
 
 # %%
-STUDY, BLIND = "epsilon", "A, blind to x_t and t"
-NAMES = ("scaled residual", "A", "B", "B, the report's loss")
-LOOKS = {"scaled residual": (show.PALETTE["residual"], "dashdot"), "A": (show.PALETTE["x0"], "solid"),
-         "B": (show.PALETTE["scaled_no_skip"], "dash"),
-         "B, the report's loss": (show.PALETTE["eps"], "solid")}
-full = len(studies.recorded_runs("epsilon_gpu"))
-show.say("Shown in every profile: the laptop size. Full size (profile gpu): "
-         f"{f'{full} runs recorded' if full else '**not recorded**'}.")
-
-
-def rows_of(make, setting):
-    """The study's variants, and the blind one where it was run."""
-    return make(STUDY, NAMES, setting) + (
-        make("velocity", (BLIND,), setting) if setting != "starved" else [])
-
-
-SAME = "network calls a protein"  # one a draw in all of these: the column says nothing new
-show.table([{key: value for key, value in row.items() if key != SAME}
-            for setting in studies.SETTINGS for row in rows_of(studies.budget_rows, setting)],
-           "What a run cost, recorded. Steps and draws are equal within a setting; times were taken "
-           "on a shared machine")
+BLIND, NAMES = "A, blind to x_t and t", ("scaled residual", "A", "B", B)
+SETTINGS = ("one protein", "starved", "random rotations", "ten chains")
+earlier = studies.load("contrast").query("setting == 'starved' and protein == '1HZ6_A' and variant in @NAMES")
+recorded = pd.concat([studies.load("epsilon"), earlier], ignore_index=True)
+full, runs_of = (studies.load("epsilon", profile, table="runs") for profile in ("gpu", "laptop"))
+typical = runs_of.groupby("setting", sort=False)[["steps", "teraflop", "seconds"]].median()
+show.say(f"Shown in every profile: the laptop size. Full size: {len(full) or '**no**'} runs recorded. A run cost "
+         "(medians, shared machine; steps and draws are equal within a setting) " + "; ".join(
+             f"*{x}* {c.steps:,.0f} steps, {c.teraflop:.2f} TFLOP, {c.seconds:.0f} s" for x, c in typical.iterrows()))
 
 # %%
 turned = make_batch(load("1HZ6_A"))  # the protein of the study, whatever the profile
 floor = measure.rotation_floor(turned.x0[0], schedule, float(turned.scale[0]))
-groups = {setting: [show.Line(n, t, e, *LOOKS[n]) for n in NAMES
-                    if (e := studies.variant_errors(STUDY, n, setting)) is not None]
-          for setting in studies.SETTINGS}
-if groups["random rotations"]:
-    groups["random rotations"].append(show.Line("floor under rotations", t, floor, "#777777", "dot"))
-fig = show.panels(groups, log_y=True, goal=1.0, x="timestep t", y="RMSE (Å)",
-                  title="Error by timestep at the end of the recorded runs")
-show.figure(fig, "Recorded error of one denoising step by timestep in four settings for the broken "
-                 "form, fix A, and fix B with two losses; medians and ranges over seeds. The grey "
-                 "dotted curve is the least possible error under random rotations, the black dotted "
-                 "line 1 Å.")
+show.by_timestep(recorded, panel="setting", order=(*NAMES, *SETTINGS),
+                 lines={"random rotations": [show.Line("floor under rotations", t, floor, "#777777", "dot")]},
+                 title="Error by timestep at the end of the recorded runs",
+                 alt="Recorded error of one step by timestep, median and range over seeds; black dotted: 1 Å.")
 
 # %% [markdown]
 # ### Where the loss curve does look best
@@ -543,46 +423,27 @@ show.figure(fig, "Recorded error of one denoising step by timestep in four setti
 # report's loss that is the mean of $(a/s)^2$ times the squared error, plus the floor at t = 0.
 
 # %%
-def own_loss(name, setting):
-    """Steps and (seeds, n) mean over t of the loss that a variant is trained on; None if unknown."""
-    found = [studies.variant_curve(STUDY, name, setting, q) for q in range(T)]
-    if any(curve is None for curve in found):
-        return None
-    squared = np.stack([(curve.rmse / turned_sd[setting]) ** 2 / 3 for curve in found])
-    if name == NAMES[3]:
-        squared[1:] /= ratio[1:, None, None]
-        squared[0] = 1
-    return found[0].steps, squared.mean(0)
-
-
 ten = studies.batch_for(studies.variant("A", "ten_chains"), studies.TEN_CHAINS)
-turned_sd = {x: float(ten.scale[0] if x == "ten chains" else turned.scale[0]) for x in studies.SETTINGS}
-curves = {x: {n: c for n in NAMES if (c := own_loss(n, x)) is not None} for x in studies.SETTINGS}
-groups = {x: [show.Line(n, c[0][1:], c[1][:, 1:], *LOOKS[n]) for n, c in found.items()]
-          for x, found in curves.items()}
-fig = show.panels(groups, log_x=True, log_y=True, x="steps", y="loss, own unit",
-                  title="The loss that each variant is trained on, mean over t")
-fig.update_xaxes(dtick=1)
-show.figure(fig, "Loss over training in four settings for the broken form, fix A, and fix B with two "
-                 "losses, each in its own unit, from the recorded errors in Å (2 noise draws a "
-                 "protein); medians and ranges over seeds.")
+scales = {x: float(ten.scale[0] if x == "ten chains" else turned.scale[0]) for x in SETTINGS}
+by_t = recorded[recorded.t != "sampled"]
+squared = (by_t.rmse / by_t.setting.map(scales)) ** 2 / 3
+in_f = (squared / by_t.t.astype(int).map(dict(enumerate(ratio)))).where(by_t.t != 0, 1.0)
+losses = by_t.assign(loss=squared.where(by_t.variant != B, in_f))
+losses = losses.groupby(["setting", "variant", "protein", "seed", "step", "steps"])["loss"].mean().reset_index()
+show.by_step(losses.assign(t="mean"), at="mean", panel="setting", value="loss", order=(*NAMES, *SETTINGS), goal=None,
+             y="loss, own unit", title="The loss that each variant is trained on, mean over t",
+             alt="Loss over training in four settings, each form's in its own unit, median and range over seeds.")
 
 # %%
-rows = []
-for setting, found in curves.items():
-    if len(found) < len(NAMES):
-        continue
-    loss = {n: float(np.median(c[1][:, -1])) for n, c in found.items()}
-    error = {n: float(np.median(studies.variant_errors(STUDY, n, setting)[:, 49])) for n in NAMES}
-    rows.append({"setting": setting, "lowest loss": min(loss, key=loss.get), **{
-        f"loss, {n}": f"{v:.4f}" for n, v in loss.items()},
-        "highest error at t = 49": max(error, key=error.get)})
-show.table(rows or [{"study": "not recorded"}], "Recorded, medians over seeds at the end of the runs: "
-           "loss in each variant's own unit, and who errs most at t = 49")
-fooled = [r["setting"] for r in rows if r["lowest loss"] == r["highest error at t = 49"]]
+AT = {1: "t = 1", 25: "t = 25", 49: "t = 49", "sampled": "sampled"}
+last = studies.ends(recorded[recorded.t.isin(AT)]).assign(at=lambda x: x.t.map(AT))
+medians = last.pivot_table("error", ["setting", "at"], "variant", aggfunc="median", sort=False)
+loss = losses.query("step == steps").pivot_table("loss", "setting", "variant", aggfunc="median", sort=False)
+worst = medians.xs("t = 49", level="at").idxmax(axis=1)
+fooled = [x for x, row in loss.iterrows() if row.idxmin() == worst[x]]
 show.say("The variant with the lowest loss has the highest error at t = 49 in: "
-         f"**{', '.join(fooled) or 'none'}** of the {len(rows)} settings recorded.")
-least = (floor / turned_sd["random rotations"]) ** 2 / 3
+         f"**{', '.join(fooled) or 'none'}** of the {len(loss)} settings recorded.")
+least = (floor / scales["random rotations"]) ** 2 / 3
 show.say("Under random rotations no model whatever has a loss below "
          f"**{least.mean():.3f}** with fix A, or below **{(1 + (least[1:] / ratio[1:]).sum()) / T:.3f}** "
          "with fix B and the report's loss: the best model has two losses, and one *looks* better.")
@@ -592,91 +453,54 @@ show.say("Under random rotations no model whatever has a loss below "
 # for DDPM, after superposition:
 
 # %%
-CALLS = (49, 25, 10, 5, 1)
-
-
-def by_calls(name, setting):
-    found = [studies.variant_quantity(STUDY, name, setting, f"ddpm, {c} calls, RMSD (Å)")
-             for c in CALLS]
-    return None if any(v is None for v in found) else np.stack(found, axis=1)
-
-
-groups = {setting: [show.Line(n, CALLS, v, *LOOKS[n]) for n in NAMES
-                    if (v := by_calls(n, setting)) is not None] for setting in studies.SETTINGS}
-fig = show.panels(groups, log_x=True, log_y=True, goal=1.0, x="network calls",
-                  y="RMSD of samples (Å)", title="Fewer calls: how much of the error is forgiven?")
-for axis in range(1, 5):
-    fig.update_xaxes(tickvals=CALLS, ticktext=[str(c) for c in CALLS], row=1, col=axis)
-show.figure(fig, "Recorded error of sampled structures after superposition against the number of "
-                 "network calls, from 1 to 49, in four settings; medians and ranges over seeds; the "
-                 "dotted line is 1 Å. A line that is missing was not recorded.")
+quantities = studies.load("epsilon", table="quantities")
+few = quantities.assign(step=quantities.quantity.str.extract(r"^ddpm, (\d+) calls, RMSD", expand=False), t="sampled")
+show.by_step(few.dropna(subset="step").astype({"step": int}), at="sampled", panel="setting", value="value",
+             order=(*NAMES, *SETTINGS), x="network calls", y="RMSD of samples (Å)",
+             title="Fewer calls: how much of the error is forgiven?",
+             alt="Recorded RMSD of samples against network calls, median and range over seeds; dotted: 1 Å.")
 
 # %%
-def ended(name, setting, clamp):
-    return studies.median_range(
-        studies.variant_quantity(STUDY, name, setting, f"sampled, {clamp}, RMSD (Å)"))
-
-
-show.table([{"setting": setting, "variant": n, "sampled, not clamped (Å)": ended(n, setting, "not clamped"),
-             "sampled, clamped to ±3 (Å)": ended(n, setting, "clamped to 3")}
-            for setting in studies.SETTINGS for n in NAMES
-            if n.startswith("B") or setting != "starved"],
-           "Recorded: what the ±3 clamp does to samples, RMSD, median (range) over seeds")
+clamp = quantities.assign(clamp=quantities.quantity.str.extract(r"^sampled, (.*clamped.*), RMSD", expand=False))
+show.dots(clamp.dropna(subset="clamp"), value="value", panel="setting", colour="clamp", goal=1.0,
+          order=(*NAMES, *SETTINGS), x="RMSD of samples (Å)", title="What the clamp to ±3 does to samples",
+          alt="Recorded RMSD of samples with and without the clamp, median and range over seeds; dotted: 1 Å.")
 
 # %% [markdown]
 # ## All settings in Å
 
 # %%
-for setting in studies.SETTINGS:
-    show.table(rows_of(studies.error_rows, setting),
-               f"Recorded, {setting}: RMSE by timestep and RMSD of samples, median (range) over seeds")
+blind = studies.ends(studies.load("velocity").query("variant == @BLIND"))
+both = pd.concat([last, blind[blind.t.isin(AT)].assign(at=blind.t.map(AT))])
+show.dots(both, value="error", panel="setting", colour="at", goal=1.0, x="error (Å)",
+          order=(*NAMES, BLIND, *SETTINGS, *AT.values()), title="Recorded: error after training, in four settings",
+          alt="Recorded RMSE at t = 1, 25 and 49 and RMSD of samples, median and range; the dotted line is 1 Å.")
 
 # %% [markdown]
 # ## What to take away
 
 # %%
-def median(name, setting, at):
-    curve = studies.variant_curve(STUDY, name, setting, at)
-    return None if curve is None else float(np.median((curve.rmsd if at == "sampled" else curve.rmse)[:, -1]))
-
-
-takeaways = []
-for setting in studies.SETTINGS:
-    found = {at: {n: median(n, setting, at) for n in NAMES} for at in (1, 25, 49, "sampled")}
-    if any(v is None for m in found.values() for v in m.values()):
-        continue
-    lowest = {f"lowest, {at if at == 'sampled' else f't = {at}'}": min(m, key=m.get)
-              for at, m in found.items()}
-    b, fix_a, other = ({at: m[n] for at, m in found.items()} for n in (NAMES[3], "A", "B"))
-    takeaways.append({"setting": setting, **lowest, "highest, t = 49": max(found[49], key=found[49].get),
-                      "report's B over A, t = 49": f"{b[49] / fix_a[49]:.1f}",
-                      "report's B over A, sampled": f"{b['sampled'] / fix_a['sampled']:.2f}",
-                      "x0-space B over report's B, sampled": f"{other['sampled'] / b['sampled']:.1f}"})
-show.table(takeaways or [{"study": "not recorded"}], "Recorded medians: who is lowest, and by how much")
+lowest = medians.idxmin(axis=1).unstack("at", sort=False)
+show.table(lowest.assign(**{"highest at t = 49": worst, "lowest loss": loss.idxmin(axis=1)}).reset_index(),
+           "Recorded medians at the end: which of the four variants has the lowest error, and who stands out")
 
 # %%
-worst = [r["setting"] for r in takeaways if r["highest, t = 49"] == NAMES[3]]
-near = [r["setting"] for r in takeaways if float(r["report's B over A, sampled"]) <= 1.1]
-helped = [r["setting"] for r in takeaways if float(r["x0-space B over report's B, sampled"]) > 1]
-above = [r["setting"] for r in takeaways if float(r["report's B over A, t = 49"]) > 1]
-said = []
-for text, found in (("At t = 49 fix B with the report's loss errs more than fix A in", above),
-                    ("At t = 49 it has the highest error of all four variants in", worst),
-                    ("Its *samples* are within a tenth of fix A's, or better, in", near),
-                    ("The report's loss gives better samples than the x0-space loss in", helped)):
-    said.append(f"- {text} **{len(found)} of {len(takeaways)}** settings: {', '.join(found) or 'none'}.")
-lead = []
-for setting in (x for x in studies.SETTINGS if x != "starved"):
-    blind = studies.variant_curve("velocity", BLIND, setting, "sampled")
-    ours = [v for n in NAMES if (v := median(n, setting, "sampled")) is not None]
-    lead += [setting] if blind and ours and np.median(blind.rmsd[:, -1]) < min(ours) else []
-if studies.recorded_runs("velocity"):
-    said.append("- A network *blind* to x_t and t samples better than all four in: "
-                f"{', '.join(lead) or 'none'}. Where it does, low error shows how fast a form finds an "
-                "answer that needs no denoising.")
-show.say("\n".join(said) if takeaways else "Settings: **not recorded**.")
+over_a, by_loss = ((medians[x] / medians[y]).unstack("at") for x, y in ((B, "A"), ("B", B)))
+ours = medians.xs("sampled", level="at").min(axis=1)
+over_ours = (blind[blind.t == "sampled"].groupby("setting")["error"].median() / ours).dropna()
+for text, times, hit in (
+        ("At t = 49 fix B with the report's loss errs more than fix A in", over_a["t = 49"], over_a["t = 49"] > 1),
+        ("At t = 49 it has the highest error of all four variants in", over_a["t = 49"], worst == B),
+        ("Its *samples* are within a tenth of fix A's, or better, in", over_a["sampled"], over_a["sampled"] <= 1.1),
+        ("Trained in x0 space instead, its samples are worse in", by_loss["sampled"], by_loss["sampled"] > 1),
+        ("A network *blind* to x_t and t samples better than all four in", over_ours, over_ours < 1)):
+    show.say(f"- {text} **{hit.sum()} of {len(hit)}** settings: "
+             f"{', '.join(f'{x} ({times[x]:.2f} times)' for x in hit.index[hit]) or 'none'}.")
 
 # %% [markdown]
+# Where the blind network is better, low error shows how fast a form finds an answer that needs no
+# denoising.
+#
 # What follows by algebra, whatever the runs say:
 #
 # - Fix B's weak end is t = T, not t = 0: the error of F is multiplied by $s/a$, 7 at t = 49. The guard
@@ -705,8 +529,8 @@ solution_1 = 1 / 49
 # %% tags=["check"]
 answer = solution_1 if my_loss_at_49 is None else my_loss_at_49
 x0, eps = torch.randn(2, 100_000, generator=torch.Generator().manual_seed(0)).double()
-says_zero = FORMS["eps"].output_for(0 * x0, schedule.a[49] * x0 + schedule.s[49] * eps,
-                                    schedule.a[49], schedule.s[49])
+x_t = schedule.add_noise(x0, eps, torch.tensor([49])).reshape(-1)
+says_zero = FORMS["eps"].output_for(0 * x0, x_t, schedule.a[49], schedule.s[49])
 simulated = float((says_zero - eps).square().mean())
 assert abs(answer - simulated) < 0.02 * simulated, f"simulated: {simulated:.4f}"
 print("not answered; the solution is" if my_loss_at_49 is None else "right:",
@@ -729,12 +553,12 @@ answer = solution_2 if my_floor is None else my_floor
 silent = float(torch.randn(100_000, generator=torch.Generator().manual_seed(1)).square().mean()) / T
 assert abs(answer - silent) < 0.02 * silent, f"simulated: {silent:.4f}"
 print("not answered; the solution is" if my_floor is None else "right:",
-      f"{answer:.4f}; the live run has {of_f['eps'].mean():.4f}")
+      f"{answer:.4f}; the live run has {of_f[B].mean():.4f}")
 
 # %%
-metric("B, rms error of F over t = 1 … 49", np.sqrt(level["eps"]))
-metric("B, RMSE at t = 49", angstrom(of_x0["eps"])[49], "Å")
+metric("B, rms error of F over t = 1 … 49", np.sqrt(level[B]))
+metric("B, RMSE at t = 49", angstrom(of_x0[B])[49], "Å")
 metric("B, RMSE at t = 49, measured over predicted", factor)
-metric("B, mean RMSE over t = 1 … 25", float(angstrom(of_x0["eps"])[1:26].mean()), "Å")
-metric("B, sampled RMSE", ends["eps"].sampled_rmse, "Å")
-metric("gradient span over t, x0-space loss, untrained", span(gradients["untrained"]["B, x0-space loss"]))
+metric("B, mean RMSE over t = 1 … 25", float(angstrom(of_x0[B])[1:26].mean()), "Å")
+metric("B, sampled RMSE", runs[B].last.sampled_rmse, "Å")
+metric("gradient span over t, x0-space loss, untrained", span(in_x0_space))

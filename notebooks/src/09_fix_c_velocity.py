@@ -15,7 +15,10 @@ profile = "laptop"
 seed = 0
 
 # %%
+from itertools import product
+
 import numpy as np
+import pandas as pd
 import torch
 
 from resfold_nb import measure, show, studies
@@ -33,8 +36,7 @@ protein = load(session.pick(ci="1WY3_A", laptop="1HZ6_A", gpu="1HZ6_A"))
 batch = make_batch(protein)
 schedule, sd = get_schedule("linear"), float(batch.scale[0])
 base = measure.baselines(schedule, 1.0, sd)
-print(f"{protein.id}: {len(protein)} residues, standard deviation {sd:.2f} Å; "
-      f"predicting zero has an RMSE of {base['predict zero'][0]:.2f} Å")
+print(f"{protein.id}: {len(protein)} residues, sd {sd:.2f} Å; predicting zero: {base['predict zero'][0]:.2f} Å RMSE")
 
 # %% [markdown]
 # ## Noising is turning
@@ -48,24 +50,20 @@ print(f"{protein.id}: {len(protein)} residues, standard deviation {sd:.2f} Å; "
 #
 # So $(x_t, v)$ is $(x_0, \varepsilon)$ turned by $\varphi$.
 
-# %%
-colours = {"x_t": (show.PALETTE["x0"], "solid"), "v": (show.PALETTE["v"], "dash")}
+# %% tags=["plot"]
 groups = {}
 for t in (5, 25, 49):
     a, s = float(schedule.a[t]), float(schedule.s[t])
-    ends = {"x_t": (a, s), "v": (-s, a)}
     groups[f"t = {t}, φ = {np.degrees(np.arctan2(s, a)):.0f}°"] = [
-        show.Line(k, [0, ends[k][0]], [0, ends[k][1]], *look) for k, look in colours.items()]
-circle = np.linspace(0, 2 * np.pi, 100)
-for lines in groups.values():
-    lines.append(show.Line("length 1", np.cos(circle), np.sin(circle), "#BDBDBD", "dot"))
+        show.Line("x_t", [0, a], [0, s], show.PALETTE["x0"]),
+        show.Line("v", [0, -s], [0, a], show.PALETTE["v"], "dash")]
 fig = show.panels(groups, x="share of x0", y="share of ε", title="(x_t, v) is (x0, ε) turned by φ")
 for k, name in enumerate(("x", "x2", "x3"), start=1):
     fig.update_yaxes(scaleanchor=name, range=[-0.15, 1.15], row=1, col=k)
     fig.update_xaxes(range=[-1.15, 1.15], dtick=0.5, row=1, col=k)
-fig.update_layout(height=400, legend_y=-0.45)
-show.figure(fig, "The plane of x0 (to the right) and noise (up) at t = 5, 25 and 49: x_t and v are "
-                 "two pointers of length one at a right angle, turned further as t grows.")
+show.figure(fig.update_layout(height=400, legend_y=-0.45),
+            "The plane of x0 (to the right) and noise (up) at t = 5, 25 and 49: x_t and v are "
+            "two pointers of length one at a right angle, turned further as t grows.")
 
 # %% [markdown]
 # A rotation is undone by turning back. That is the whole derivation of fix C:
@@ -82,18 +80,18 @@ show.figure(fig, "The plane of x0 (to the right) and noise (up) at t = 5, 25 and
 t = torch.arange(50)
 a, s = (x.view(-1, 1, 1) for x in (schedule.a, schedule.s))
 x0, eps = batch.x0.double(), torch.randn(50, *batch.x0.shape[1:], dtype=torch.float64)
-x_t, v = a * x0 + s * eps, FORMS["v"].target(x0, eps, a, s)
+x_t, v = schedule.add_noise(x0, eps, t), FORMS["v"].target(x0, eps, a, s)
 phi = torch.arctan2(s, a)
 x_u = torch.cos(phi[25] - phi[10]) * x_t[25:26] - torch.sin(phi[25] - phi[10]) * v[25:26]
 step = ddim(lambda x, t: x0, schedule, x_t[25:26], timesteps=(25, 10))
 goal("x0 back from x_t and v, largest difference", (a * x_t - s * v - x0).abs().max(), "<=", 1e-6)
 goal("ε back from x_t and v, largest difference", (s * x_t + a * v - eps).abs().max(), "<=", 1e-6)
 goal("a DDIM step is a rotation, largest difference", (step.x[1] - x_u).abs().max(), "<=", 1e-6)
-size = {f.label: (f.target_x0(a, s) ** 2 + f.target_eps(a, s) ** 2).flatten()
-        for f in (FORMS["residual"], FORMS["v"])}
-show.table([{"form": k, **{f"t = {i}": f"{float(x[i]):.3f}" for i in (0, 1, 5, 25, 49)},
-             } for k, x in size.items()], "Variance of F*, for data and noise of variance 1")
-goal("variance of v, largest distance from 1", (size[FORMS["v"].label] - 1).abs().max(), "<=", 1e-6)
+size = {name: (FORMS[name].target_x0(a, s) ** 2 + FORMS[name].target_eps(a, s) ** 2).flatten()
+        for name in ("residual", "v")}
+goal("variance of v, largest distance from 1", (size["v"] - 1).abs().max(), "<=", 1e-6)
+show.say("Variance of F* at t = 0, 1, 5, 25, 49, for data and noise of variance 1: " + "; ".join(
+    FORMS[name].label + " " + ", ".join(f"{float(x[i]):.3f}" for i in (0, 1, 5, 25, 49)) for name, x in size.items()))
 
 # %% [markdown]
 # ## The factor that was called the bug
@@ -105,13 +103,11 @@ goal("variance of v, largest distance from 1", (size[FORMS["v"].label] - 1).abs(
 # preconditioning (Karras et al. 2022), for data of standard deviation 1, is C with $F = -v$.
 
 # %%
-same = edm(1.0)
-goal("EDM at sd 1 against C: skip",
-     (same.c_skip(a, s) - FORMS["v"].c_skip(a, s)).abs().max(), "<=", 1e-12)
-goal("EDM at sd 1 against C: out, sign turned",
-     (same.c_out(a, s) + FORMS["v"].c_out(a, s)).abs().max(), "<=", 1e-12)
-goal("C against the broken form: size of c_out",
-     (FORMS["v"].c_out(a, s).abs() - FORMS["residual"].c_out(a, s)).abs().max(), "==", 0.0)
+same, velocity, residual = edm(1.0), FORMS["v"], FORMS["residual"]
+goal("EDM at sd 1 against C: skip", (same.c_skip(a, s) - velocity.c_skip(a, s)).abs().max(), "<=", 1e-12)
+goal("EDM at sd 1 against C: out, sign turned", (same.c_out(a, s) + velocity.c_out(a, s)).abs().max(), "<=", 1e-12)
+goal("C against the scaled residual: size of c_out",
+     (velocity.c_out(a, s).abs() - residual.c_out(a, s)).abs().max(), "==", 0.0)
 
 # %% [markdown]
 # So what should change? Not the scale, but what F must hold. Look at the share of $F^*$'s variance
@@ -127,29 +123,28 @@ def noise_share(form, a, s):
     return form.target_eps(a, s) ** 2 / (form.target_eps(a, s) ** 2 + form.target_x0(a, s) ** 2)
 
 
-shares = {f: noise_share(FORMS[f], schedule.a, schedule.s) for f in DASH}
-costs = {f: FORMS[f].c_out(schedule.a, schedule.s).abs() for f in DASH}
-groups = {name: [show.form_line(f, np.arange(50), y, dash=DASH[f]) for f, y in curves.items()]
-          for name, curves in (("noise in F* (share of variance)", shares),
-                               ("error of x0_pred per unit error of F", costs))}
+drawn = {"noise in F* (share of variance)": noise_share,
+         "error of x0_pred per unit error of F": lambda form, a, s: form.c_out(a, s).abs()}
+groups = {head: [show.form_line(f, np.arange(50), curve(FORMS[f], schedule.a, schedule.s), dash=dash)
+                 for f, dash in DASH.items()] for head, curve in drawn.items()}
 fig = show.panels(groups, x="timestep t", y="share, or factor", y_range=(-0.05, 2.05),
                   title="What each form asks of F, and what an error of F costs")
 show.figure(fig, "Left: share of noise in the exact F against the timestep; for C it falls as 1 - t/T. "
-                 "Right: size of c_out; C and the broken form have the same, B's leaves the picture "
-                 f"and ends at {float(costs['eps'][49]):.1f}.")
+                 "Right: size of c_out; C and the scaled residual have the same, B's leaves the picture and ends at "
+                 f"{float(FORMS['eps'].c_out(schedule.a, schedule.s)[49].abs()):.1f}.")
 
 # %% [markdown]
 # Read it from both ends. At the noisy end C asks for (minus) $x_0$, nearly as A does, at a cost of
-# nearly one. At the clean end it asks for the noise, as the broken form and B do. The broken form
-# asks for at least half noise at *every* t. So algebra suggests: **C like A at t = 49, C like the
-# broken form at t = 1.**
+# nearly one. At the clean end it asks for the noise, as the scaled residual (the report's) and B do. The scaled
+# residual asks for at least half noise at *every* t. So algebra suggests: **C like A at t = 49, C like
+# the scaled residual at t = 1.**
 #
 # ## Predict first
 #
-# One memorised protein: will C's error at t = 49 be nearer to A's or to the broken form's? And in
+# One memorised protein: will C's error at t = 49 be nearer to A's or to the scaled residual's? And in
 # samples, which end at t = 1?
 #
-# ## Broken, A and C, live
+# ## Scaled residual, A and C, live
 #
 # Recipe *well fed*, one protein, one seed: same initial weights, timesteps and noise. In `ci` and
 # `laptop` all three take fewer steps than the recorded runs, so that they end within a minute.
@@ -158,37 +153,33 @@ show.figure(fig, "Left: share of noise in the exact F against the timestep; for 
 recipe = named_recipe("well_fed", profile)
 recipe = recipe.but(steps=session.pick(ci=80, laptop=220, gpu=recipe.steps))
 runs = {form: measure.train_and_measure(recipe.but(form=form), batch, seed, device=session.device,
-                           marks=(recipe.steps,), progress=show.progress) for form in ("residual", "x0", "v")}
-
-budget = [{"form": FORMS[f].label, "parameters": count_parameters(r.predictor),
-           "steps": recipe.steps, "noise-level draws": recipe.steps * recipe.noise_levels,
-           "training (s)": r.train_seconds} for f, r in runs.items()]
-show.table(budget, f"The same budget for all (recipe {recipe.name}, one protein, seed {seed}, "
-                   f"{session.device})")
-
-# %%
-lines = [show.form_line(f, r.last.errors.t, r.last.errors.rmse, dash=DASH[f])
-         for f, r in runs.items()]
-fig = show.chart(lines + show.baseline_lines(base), log_y=True, goal=1.0, x="timestep t",
-                 y="RMSE (Å)", title=f"After {recipe.steps} steps: error by timestep ({protein.id})")
-show.figure(fig, "Error of one denoising step against the timestep for the broken form, A and C, "
-                 f"live, recipe {recipe.name}, seed {seed}, mean of 2 noise draws. The dotted line "
-                 "is 1 Å; dashed grey lines predict without learning. An error of exactly zero, as "
-                 "of the broken form and C at t = 0, cannot be drawn on this axis.")
+                                        marks=(recipe.steps,), progress=show.progress)
+        for form in ("residual", "x0", "v")}
+NAMES = ("scaled residual", "A", "B", "C")
+named = {"scaled residual": runs["residual"], "A": runs["x0"], "C": runs["v"]}
+show.say(f"The same for all ({recipe.name}, one protein, seed {seed}, {session.device}): {recipe.steps} steps, "
+         f"{count_parameters(runs['v'].predictor):,} parameters, {recipe.steps * recipe.noise_levels:,} draws; training "
+         f"took, in seconds, {', '.join(f'{run.train_seconds:.1f} ({name})' for name, run in named.items())}.")
 
 # %%
-show.denoising({"scaled residual": runs["residual"].predictor, "A": runs["x0"].predictor, "C": runs["v"].predictor},
-               batch, alt="One denoising step from the same x_t with the broken form, A and C, live, the "
-                          "true centroids in grey; below, the error of this one noise draw by timestep.")
+show.by_timestep(studies.frame_of(named), lines=show.baseline_lines(base),
+                 title=f"After {recipe.steps} steps: error by timestep ({protein.id})",
+                 alt="Error of one denoising step by timestep, live; dotted: 1 Å; dashed grey: nothing learnt. An "
+                     "error of exactly zero, as of the scaled residual and C at t = 0, cannot be drawn on this axis.")
+
+# %%
+show.denoising({name: run.predictor for name, run in named.items()}, batch,
+               alt="One denoising step from the same x_t with the scaled residual, A and C, live, the true centroids "
+                   "in grey; below, the error of this one noise draw by timestep.")
 
 # %%
 end = {f: r.last.errors.rmse for f, r in runs.items()}
 goal("C, RMSE at t = 0", float(end["v"][0]), "==", 0.0, "Å")
 for k in (1, 49):
     near = min(("x0", "residual"), key=lambda f: abs(np.log(end[f][k] / end["v"][k])))
-    show.say(f"Live, one protein, **t = {k}**: broken {end['residual'][k]:.2f} Å, A "
+    show.say(f"Live, one protein, **t = {k}**: scaled residual {end['residual'][k]:.2f} Å, A "
              f"{end['x0'][k]:.2f} Å, C {end['v'][k]:.2f} Å. By ratio C is nearer to "
-             f"**{'A' if near == 'x0' else 'the broken form'}**.")
+             f"**{'A' if near == 'x0' else 'the scaled residual'}**.")
 
 # %% [markdown]
 # ## Few calls, live
@@ -199,18 +190,18 @@ for k in (1, 49):
 # %%
 CALLS = (49, 25, 10, 5, 1)
 live = {}
-for f, r in runs.items():
-    for n in CALLS:
-        drawn = measure.sample(r.predictor, batch, timesteps=spaced_timesteps(n))
-        live[f, n] = float(measure.sample_errors(drawn.final, batch)[1].mean())
-rows = [{"calls": n, "last call at t": spaced_timesteps(n)[-1],
-         **{f"{FORMS[f].label}: RMSD (Å)": live[f, n] for f in runs},
-         **{f"{FORMS[f].label}: one step from there (Å)":
-            runs[f].last.errors.rmsd[spaced_timesteps(n)[-1]] for f in ("residual", "v")}}
-        for n in CALLS]
-show.table(rows, f"Live, one protein, recipe {recipe.name}, seed {seed}: mean RMSD of 4 DDPM samples "
-                 "after that many calls; beside it the error of a single denoising step at the "
-                 "last call's t (RMSD)")
+for f, n in product(runs, CALLS):
+    drawn = measure.sample(runs[f].predictor, batch, timesteps=spaced_timesteps(n))
+    live[f, n] = float(measure.sample_errors(drawn.final, batch)[1].mean())
+ending = [spaced_timesteps(n)[-1] for n in CALLS]
+lines = [show.form_line(f, CALLS, [live[f, n] for n in CALLS]) for f in runs]
+lines += [show.form_line(f, CALLS, run.last.errors.rmsd[ending], ": one step from the last call's t", "dot")
+          for f, run in runs.items() if f != "x0"]
+show.figure(show.chart(lines, log_x=True, log_y=True, goal=1.0, x="network calls", y="RMSD (Å)",
+                       title="Few calls, one protein: samples, and what the last call does from a true x_t"),
+            f"Live, one protein, recipe {recipe.name}, seed {seed}: mean RMSD of 4 DDPM samples against the number of "
+            "calls, whose last falls on t = " + ", ".join(f"{t} ({n} calls)" for n, t in zip(CALLS, ending))
+            + "; dotted, the error of a single denoising step at that t. The black dotted line is 1 Å.")
 
 # %%
 for f in runs:
@@ -221,17 +212,17 @@ for f in runs:
 # %% [markdown]
 # Where *fewer* calls come out better, that is no merit of the form. With one memorised protein the
 # right answer is one constant, at every t, from any $x_t$. A sampler has nothing to refine; its
-# earlier calls can only hand the last one an $x_t$ that is worse than those of training. The last
-# columns show the error from a *true* $x_t$; what comes on top was handed over. At small t the
-# broken form and C have a skip near one and a small $c_\mathrm{out}$, so what is wrong in $x_t$
+# earlier calls can only hand the last one an $x_t$ that is worse than those of training. The
+# dotted lines show the error from a *true* $x_t$; what comes on top was handed over. At small t the
+# scaled residual and C have a skip near one and a small $c_\mathrm{out}$, so what is wrong in $x_t$
 # passes through; a schedule of few calls stops before. To test few-step sampling we need a setting
 # in which one call *cannot* know the answer.
 #
 # ## Settings
 #
 # The rest is **recorded**: `python -m resfold_nb study velocity --out data/recorded`, profile
-# laptop, three seeds, CPU, the same in every profile. *Starved* is for t alone; its broken and A
-# rows come from study contrast, five seeds.
+# laptop, three seeds, CPU, the same in every profile. *Starved* is for t alone; its scaled residual
+# and A come from study contrast, five seeds.
 #
 # | setting | recipe | what the best model needs |
 # |---|---|---|
@@ -245,27 +236,22 @@ for f in runs:
 # will it win?
 
 # %%
-STUDY, ROTATED = "velocity", "random rotations"
-NAMES = ("scaled residual", "A", "B", "C")
-BLIND = "A, blind to x_t and t"
-WHERE = ("one protein", ROTATED, "ten chains")
+ROTATED, BLIND, BEST = "random rotations", "A, blind to x_t and t", "the best possible model"
+earlier = studies.load("contrast").query("setting == 'starved' and protein == '1HZ6_A' and variant in @NAMES")
+recorded = pd.concat([studies.load("velocity"), earlier], ignore_index=True)
+single = studies.ends(recorded).query("t != 'sampled' and t != 0")
 turned = make_batch(load("1HZ6_A"))
 x0, scale = turned.x0[0], float(turned.scale[0])
 zero = measure.baselines(schedule, 1.0, scale)["predict zero"][0]
-means = {(s, n): None if (e := studies.variant_errors(STUDY, n, s)) is None else e[:, 1:].mean(1)
-         for s in WHERE for n in (*NAMES, BLIND)}
-show.table([{"setting": s, **{n: studies.median_range(means[s, n]) for n in (*NAMES, BLIND)}}
-            for s in WHERE], "Recorded: RMSE in Å, mean over t = 1 … 49; median (range) over seeds")
-for setting in WHERE:
-    mean = {n: float(np.median(means[setting, n])) for n in (*NAMES, BLIND)
-            if means[setting, n] is not None}
-    order = sorted(mean, key=mean.get)
-    if len(order) < 5:
-        show.say(f"*{setting}*: not recorded.")
-        continue
-    show.say(f"*{setting}*: lowest **{order[0]}** ({mean[order[0]]:.2f} Å), then {order[1]} "
-             f"({mean[order[1]]:.2f} Å)" + (f". Blind {mean[BLIND]:.2f} Å, predict zero {zero:.2f} Å."
-                                            if setting == ROTATED else "."))
+means = single.query("setting != 'starved'").groupby(["setting", "variant", "seed"])["rmse"].mean().reset_index()
+show.dots(means, value="rmse", panel="setting", order=(*NAMES, BLIND, "one protein", ROTATED, "ten chains"),
+          x="RMSE (Å), mean over t = 1 … 49", title="Who needs to see x_t?",
+          alt="Recorded: RMSE, mean over t = 1 to 49, in three settings; median and range over seeds.")
+level = means.groupby(["setting", "variant"], sort=False)["rmse"].median()
+for setting, found in level.groupby("setting", sort=False):
+    (first, low), (second, next_low) = found[setting].nsmallest(2).items()
+    show.say(f"*{setting}*: lowest **{first}** ({low:.2f} Å), then {second} ({next_low:.2f} Å)."
+             + (f" Blind {found[setting, BLIND]:.2f} Å, predict zero {zero:.2f} Å." if setting == ROTATED else ""))
 
 # %% [markdown]
 # Where blindness wins, low error shows that a form *gets out of the way*, not that it denoises.
@@ -298,21 +284,19 @@ for setting in WHERE:
 # %%
 generator = torch.Generator().manual_seed(seed)
 tries = random_rotations(100_000, generator, torch.zeros(1, dtype=torch.float64))
-truth, rows, worst = x0.double() @ tries[0].T, [], 0.0
+truth, worst = x0.double() @ tries[0].T, 0.0
 for t in (49, 47, 45):
     a, s = float(schedule.a[t]), float(schedule.s[t])
-    x_t = a * truth + s * torch.randn(truth.shape, generator=generator, dtype=torch.float64)
+    eps = torch.randn(truth.shape, generator=generator, dtype=torch.float64)
+    x_t = schedule.add_noise(truth, eps, torch.tensor([t]))[0]
     m = (a / s**2) * x_t.T @ x0.double()
     weight = torch.softmax((tries[1:] * m).sum((1, 2)), 0)
     brute = x0.double() @ (weight[:, None, None] * tries[1:]).sum(0).T
     exact = measure.best_rotated(x_t, x0, a, s)
-    gap = scale * float((brute - exact).square().sum(-1).mean().sqrt())
-    size = scale * float(exact.square().sum(-1).mean().sqrt())
-    rows.append({"t": t, "rotations that count": f"{float(1 / weight.square().sum()):,.0f}",
-                 "size of the best guess (Å)": size, "brute force minus exact, rms (Å)": gap})
+    gap, size = (scale * float(x.square().sum(-1).mean().sqrt()) for x in (brute - exact, exact))
     worst = max(worst, gap)
-show.table(rows, f"One noise draw a row; {len(tries) - 1:,} orientations tried. 'Rotations that "
-                 f"count' is 1 / Σ weight². The protein itself has the size {zero:.2f} Å")
+    show.say(f"t = {t}: the best guess has size {size:.2f} Å, the protein {zero:.2f}; brute force differs by {gap:.2f}"
+             f" Å. Of {len(tries) - 1:,} orientations {float(1 / weight.square().sum()):,.0f} count (1 / Σ weight²).")
 goal("best guess, brute force against exact", worst, "<", 1.0, "Å")
 
 # %% [markdown]
@@ -322,21 +306,14 @@ goal("best guess, brute force against exact", worst, "<", 1.0, "Å")
 # whatever its form, size or training.
 
 # %%
-LOOK = {n: (show.PALETTE[f], DASH[f]) for n, f in zip(NAMES, ("residual", "x0", "eps", "v"))}
-LOOK[BLIND] = ("#8A8A8A", "longdash")
-BEST = "the best possible model"
 floor = measure.rotation_floor(x0, schedule, scale, seed=seed)
-rotated = {n: studies.variant_errors(STUDY, n, ROTATED) for n in (*NAMES, BLIND)}
-lines = [show.Line(n, np.arange(50), e, *LOOK[n]) for n, e in rotated.items() if e is not None]
-lines += [show.Line("floor", np.arange(50), floor, show.PALETTE["ink"], "longdashdot"),
-          show.baseline_lines(measure.baselines(schedule, 1.0, scale))[2]]
-fig = show.chart(lines, x="timestep t", y="RMSE (Å)",
-                 title="Random rotations: error by timestep, and what no model can beat")
-recorded_note = "" if any(e is not None for e in rotated.values()) else " The runs are not recorded."
-show.figure(fig, "Recorded RMSE without superposition against the timestep under random rotations, "
-                 "1HZ6_A, median and range over seeds, 2 noise draws, with the floor (64 draws) and "
-                 "the best multiple of x_t. The floor rises from zero; predict zero is at "
-                 f"{zero:.1f} Å.{recorded_note}")
+rotated = recorded.query("setting == @ROTATED")
+show.by_timestep(rotated, order=(*NAMES, BLIND), log_y=False, goal=None,
+                 lines=[show.Line("floor", np.arange(50), floor, show.PALETTE["ink"], "longdashdot"),
+                        show.baseline_lines(measure.baselines(schedule, 1.0, scale))[2]],
+                 title="Random rotations: error by timestep, and what no model can beat",
+                 alt="Recorded RMSE by timestep under random rotations, 1HZ6_A, median and range over seeds, with the "
+                     f"floor and the best multiple of x_t. The floor rises from zero; predict zero is at {zero:.1f} Å.")
 show.say("The floor is " + ", ".join(f"{floor[t]:.2f} Å at t = {t} ({floor[t] / zero:.0%})"
                                      for t in (1, 25, 40, 49)) + "; in brackets, of predict zero.")
 
@@ -347,33 +324,31 @@ show.say("The floor is " + ", ".join(f"{floor[t]:.2f} Å at t = {t} ({floor[t] /
 
 # %%
 drawn = draws_of(turned, 2, MEASURING_SEED, rotate=True)
-optimum = np.full(50, np.nan)
+optimum, single_precision = {}, schedule.to("cpu", torch.float32)
 for t in range(1, 50):
-    a, s = float(schedule.a[t]), float(schedule.s[t])
-    guess = measure.best_rotated(a * drawn.x0 + s * drawn.eps, x0, a, s)
+    x_t = single_precision.add_noise(drawn.x0, drawn.eps, torch.tensor([t]))
+    guess = measure.best_rotated(x_t, x0, float(schedule.a[t]), float(schedule.s[t]))
     optimum[t] = scale * float((guess - drawn.x0).square().sum(-1).mean(-1).sqrt().mean())
-ratios = {n: (e / optimum)[:, 1:] for n, e in rotated.items() if e is not None and n != BLIND}
-lines = [show.Line(n, np.arange(1, 50), r, *LOOK[n]) for n, r in ratios.items()]
-fig = show.chart(lines, goal=1.0, log_y=True, x="timestep t", y="RMSE over the best possible RMSE",
-                 title="Random rotations: how far above the best possible, on the same draws")
-show.figure(fig, "Recorded RMSE divided by that of the best possible model on the same two draws, "
-                 "against the timestep, median and range over seeds; the dotted line at 1 is the "
-                 f"best possible.{recorded_note}")
-for n, r in ratios.items():
-    show.say(f"{n}: {np.median(r[:, 0]):.1f} times the best possible at t = 1, "
-             f"{np.median(r[:, 24]):.2f} at t = 25, {np.median(r[:, 48]):.2f} at t = 49; lowest "
-             f"of all seeds and t: {r.min():.2f}.")
+
+over = single.query("setting == @ROTATED and variant != @BLIND")
+over = over.assign(ratio=over.rmse / over.t.map(optimum).astype(float))
+show.by_timestep(over, value="ratio", order=NAMES, y="RMSE over the best possible RMSE",
+                 title="Random rotations: how far above the best possible, on the same draws",
+                 alt="Recorded RMSE divided by that of the best possible model on the same two draws, against the "
+                     "timestep, median and range over seeds; the dotted line at 1 is the best possible.")
 
 # %%
-if ratios:
-    lowest = min(float(r.min()) for r in ratios.values())
-    least = min(float(r.mean(1).min()) for r in ratios.values())
-    goal("lowest recorded mean over t of (error over best possible)", least, ">=", 1.0)
-    under = {n: (rotated[n][:, 49] < floor[49]).sum() for n in ratios}
-    show.say(f"On the same draws the lowest ratio of any form, seed and t is {lowest:.2f}, "
-             f"{'not below' if lowest >= 1 else 'below'} the best possible. Below the *average* floor "
-             "at t = 49, through the luck of two draws: "
-             + ", ".join(f"{n} in {k} of {len(rotated[n])} seeds" for n, k in under.items()) + ".")
+for name, runs_of in over.groupby("variant", sort=False):
+    level = runs_of.groupby("t")["ratio"].median()
+    show.say(f"{name}: {level[1]:.1f} times the best possible at t = 1, {level[25]:.2f} at t = 25, {level[49]:.2f} at "
+             f"t = 49; lowest of all seeds and t: {runs_of.ratio.min():.2f}.")
+lowest = over.ratio.min()
+goal("lowest recorded mean over t of (error over best possible)",
+     float(over.groupby(["variant", "seed"])["ratio"].mean().min()), ">=", 1.0)
+under = (over.query("t == 49").set_index("variant")["rmse"] < floor[49]).groupby("variant", sort=False)
+show.say(f"On the same draws the lowest ratio of any form, seed and t is {lowest:.2f}, "
+         f"{'not below' if lowest >= 1 else 'below'} the best possible. Below the *average* floor at t = 49, through "
+         "the luck of two draws: " + ", ".join(f"{n} in {x.sum()} of {len(x)} seeds" for n, x in under) + ".")
 
 # %% [markdown]
 # So part of every error under random rotations belongs to the *setting*, not to the form. A form
@@ -399,16 +374,17 @@ def exact(x, t):
 generator = torch.Generator().manual_seed(seed)
 noise = torch.randn(session.pick(ci=4, laptop=16, gpu=64), *x0.shape, generator=generator)
 best, frames = {}, {}
-for name, sampler in (("ddpm", ddpm), ("ddim", ddim)):
+for name, sampler in (("DDPM", ddpm), ("DDIM", ddim)):
     for n in CALLS:
-        final = sampler(exact, schedule, noise, timesteps=spaced_timesteps(n),
-                        generator=torch.Generator().manual_seed(seed)).final
+        generator.manual_seed(seed)
+        z = torch.stack([torch.randn(noise.shape, generator=generator) for _ in range(n)])
+        final = sampler(exact, schedule, noise, timesteps=spaced_timesteps(n), noise=z).final
         best[name, n] = scale * rmsd(final, x0.expand_as(final)).numpy()
         frames[name, n] = scale * superpose(final[0], x0).numpy()
-show.player({k.upper(): np.stack([frames[k, n] for n in CALLS[::-1]]) for k in ("ddpm", "ddim")},
+up = CALLS[::-1]
+show.player({k: np.stack([frames[k, n] for n in up]) for k in ("DDPM", "DDIM")},
             truth=load("1HZ6_A").centroids - load("1HZ6_A").centroids.mean(0), interval=900,
-            labels={k.upper(): [f"{n} call{'s' if n > 1 else ''}, RMSD {best[k, n][0]:.2f} Å"
-                                for n in CALLS[::-1]] for k in ("ddpm", "ddim")},
+            labels={k: [f"calls: {n}, RMSD {best[k, n][0]:.2f} Å" for n in up] for k in ("DDPM", "DDIM")},
             alt="One sample of the best possible model under random rotations with 1, 5, 10, 25 and "
                 "49 calls, superposed on the true centroids in grey: with one call it is shrunken.")
 
@@ -416,91 +392,58 @@ show.player({k.upper(): np.stack([frames[k, n] for n in CALLS[::-1]]) for k in (
 # **Predict first:** under random rotations, which form has the lowest error with 5 calls? With 1?
 
 # %%
-def few(name, setting, sampler):
-    """(seeds, calls) recorded RMSD of samples; None if not recorded."""
-    found = [studies.variant_quantity(STUDY, name, setting, f"{sampler}, {n} calls, RMSD (Å)")
-             for n in CALLS]
-    return None if any(v is None for v in found) else np.stack(found, axis=1)
-
-
-def curves(setting, sampler):
-    """A line for each variant that is recorded."""
-    return [show.Line(n, CALLS, y, *LOOK[n]) for n in (*NAMES, BLIND)
-            if (y := few(n, setting, sampler)) is not None]
-
-
-groups = {k.upper(): curves(ROTATED, k) + [
-    show.Line(BEST, CALLS, [best[k, n].mean() for n in CALLS], show.PALETTE["ink"], "longdashdot")]
-    for k in ("ddpm", "ddim")}
-fig = show.panels(groups, log_x=True, x="network calls", y="RMSD (Å)", y_range=(0, 13),
-                  title="Random rotations: samples from few calls")
-show.figure(fig, "Recorded RMSD of samples against the number of network calls under random "
-                 "rotations, DDPM and DDIM, for the broken form, A, B, C and the blind network, "
-                 f"median and range over seeds; and the best possible model, {len(noise)} samples."
-                 + recorded_note)
+quantities = studies.load("velocity", table="quantities")
+drawn = quantities["quantity"].str.extract(r"^(?P<sampler>dd.m), (?P<step>\d+) calls, RMSD").dropna()
+few = quantities.join(drawn, how="inner").query("setting != 'starved'").astype({"step": int}).assign(t="sampled")
+few["sampler"] = few["sampler"].str.upper()
+show.by_step(few.query("setting == @ROTATED"), at="sampled", panel="sampler", value="value", order=(*NAMES, BLIND),
+             lines={k: [show.Line(BEST, CALLS, [best[k, n].mean() for n in CALLS], show.PALETTE["ink"], "longdashdot")]
+                    for k in ("DDPM", "DDIM")},
+             log_y=False, goal=None, x="network calls", y="RMSD (Å)", title="Random rotations: samples from few calls",
+             alt="Recorded RMSD of samples by number of network calls under random rotations, median and range over "
+                 f"seeds; and the best possible model, {len(noise)} samples.")
 
 # %%
-groups = {f"{s}, {k.upper()}": curves(s, k) for s in ("one protein", "ten chains")
-          for k in ("ddpm", "ddim")}
-fig = show.panels(groups, log_x=True, log_y=True, x="calls", y="RMSD (Å)",
-                  title="Where a constant a chain is best: samples from few calls")
-fig.update_annotations(font_size=14)
-show.figure(fig, "Recorded RMSD of DDPM and DDIM samples against the number of network calls for one "
-                 "protein and for ten chains, for the broken form, A, B, C and the blind network, "
-                 f"median and range over seeds.{recorded_note}")
-
-# %%
-rows = []
-for sampler in ("ddpm", "ddim"):
-    for setting in WHERE:
-        found = {n: y for n in NAMES if (y := few(n, setting, sampler)) is not None}
-        row = {"sampler": sampler.upper(), "setting": setting}
-        for k, calls in enumerate(CALLS):
-            order = sorted(found, key=lambda n: np.median(found[n][:, k]))
-            apart = order and found[order[0]][:, k].max() < found[order[1]][:, k].min()
-            row[f"{calls} calls"] = (f"{order[0]} {np.median(found[order[0]][:, k]):.2f}"
-                                     + ("" if apart else f" (~{order[1]})")) if order else "not recorded"
-        rows.append(row)
-show.table(rows, "Recorded: which of broken, A, B and C has the lowest median RMSD (Å) at each number "
-                 "of calls; (~X) where its seeds overlap with those of the next, X")
+constant = few.query("setting in ('one protein', 'ten chains')")
+show.by_step(constant.assign(where=constant.setting + ", " + constant["sampler"]), at="sampled", panel="where",
+             value="value", order=(*NAMES, BLIND), goal=None, x="calls", y="RMSD (Å)",
+             title="Where a constant a chain is best: samples from few calls",
+             alt="Recorded RMSD of samples against the number of network calls, median and range over seeds.")
 
 # %% [markdown]
 # Read *one protein* and *ten chains* with care: a constant a chain is best there, so the curves show
-# where the last call falls and what it is handed, as in the live table. Under random rotations
+# where the last call falls and what it is handed, as in the live picture. Under random rotations
 # calls are worth something:
 
 # %%
-for sampler in ("ddpm", "ddim"):
-    found = {n: y for n in NAMES if (y := few(n, ROTATED, sampler)) is not None}
-    parts = [f"{n} {np.median(y[:, 4]):.1f} → {np.median(y[:, 3]):.1f} → {np.median(y[:, 0]):.1f}"
-             for n, y in found.items()]
+level = few.groupby(["setting", "sampler", "step", "variant"])["value"].median().unstack("variant")[[*NAMES]]
+for sampler in ("DDPM", "DDIM"):
+    here = level.loc[ROTATED, sampler]
+    parts = [f"{name} " + " → ".join(f"{here[name][n]:.1f}" for n in (1, 5, 49)) for name in NAMES]
     parts.append(BEST + " " + " → ".join(f"{best[sampler, n].mean():.1f}" for n in (1, 5, 49)))
-    show.say(f"{sampler.upper()}, random rotations, RMSD in Å with 1 → 5 → 49 calls: "
-             + "; ".join(parts if found else ["not recorded"]) + ".")
-    if found:
-        left = min(np.median(y[:, 0]) for y in found.values()), min(np.median(y[:, 3])
-                                                                    for y in found.values())
-        show.say(f"The best of the forms is at {left[0]:.1f} Å with 49 calls and {left[1]:.1f} Å with "
-                 f"5; the best possible model at {best[sampler, 49].mean():.2f} and "
-                 f"{best[sampler, 5].mean():.2f} Å. That gap is the trained network's, not the sampler's.")
+    show.say(f"{sampler}, random rotations, RMSD in Å with 1 → 5 → 49 calls: " + "; ".join(parts) + ".")
+    show.say(f"The best of the forms is at {here.loc[49].min():.1f} Å with 49 calls and {here.loc[5].min():.1f} Å with "
+             f"5; the best possible model at {best[sampler, 49].mean():.2f} and {best[sampler, 5].mean():.2f} Å. "
+             "That gap is the trained network's, not the sampler's.")
 
 # %% [markdown]
-# DDPM and DDIM call the same network and differ in the fresh noise. A reading of the two rows: fresh
+# DDPM and DDIM call the same network and differ in the fresh noise. A reading of the two samplers: fresh
 # noise covers the traces of earlier errors, and DDIM, which adds none, carries them along. Compare
 # the best possible model, which makes none, in both.
 #
 # ## In Å
 
 # %%
-for setting in studies.SETTINGS:
-    names = ("scaled residual", "A", "C") if setting == "starved" else (*NAMES, BLIND)
-    show.table(studies.error_rows(STUDY, names, setting),
-               f"Recorded, {setting}: RMSE by timestep, RMSD of samples; median (range) over seeds")
-rows = [row for s in WHERE for row in studies.budget_rows(STUDY, (*NAMES, BLIND), s)]
-rows += studies.budget_rows("contrast", ("scaled residual", "A"), "starved")
-show.table(rows + studies.budget_rows(STUDY, ("C",), "starved"),
-           "What a run cost. The blind network has fewer parameters; times are of a shared machine and "
-           "differ by what else it did")
+AT = {1: "t = 1", 25: "t = 25", 49: "t = 49", "sampled": "samples (RMSD)"}
+SETTINGS = ("one protein", "starved", ROTATED, "ten chains")
+last = studies.ends(recorded[recorded.t.isin(AT)])
+show.dots(last.assign(at=last.t.map(AT)), value="error", panel="setting", colour="at", goal=1.0, x="error (Å)",
+          order=(*NAMES, BLIND, *SETTINGS, *AT.values()), title="Recorded: error after training, in four settings",
+          alt="Recorded RMSE at t = 1, 25 and 49 and RMSD of samples, median and range over seeds; dotted: 1 Å.")
+cost = studies.load("velocity", table="runs").query("variant != @BLIND").groupby("setting", sort=False)
+show.say("What a run cost (medians, shared machine; the blind network has fewer parameters): " + "; ".join(
+    f"*{name}* {row.parameters:,.0f} parameters, {row.steps:,.0f} steps, {row.teraflop:.2f} TFLOP, {row.seconds:.0f} s"
+    for name, row in cost[["parameters", "steps", "teraflop", "seconds"]].median().iterrows()) + ".")
 
 # %% [markdown]
 # ## R11, measured
@@ -510,65 +453,46 @@ show.table(rows + studies.budget_rows(STUDY, ("C",), "starved"),
 # the worst error over t, and where. *Better with few steps* is a count.
 
 # %%
-rows = []
-for setting in studies.SETTINGS:
-    for n in NAMES:
-        if (e := studies.variant_errors(STUDY, n, setting)) is not None:
-            over = e[:, 1:] / optimum[1:] if setting == ROTATED else e[:, 1:]
-            at = sorted(set((1 + over.argmax(1)).tolist()))
-            rows.append({"setting": setting, "form": n, "worst over t ≥ 1": over.max(1),
-                         "at t (per seed)": ", ".join(map(str, at)), "of": len(e)})
-shown = [{**row, "worst over t ≥ 1": studies.median_range(row["worst over t ≥ 1"])} for row in rows]
-show.table(shown or [{"study": "not recorded"}],
-           "Recorded: worst RMSE (Å) over t = 1 … 49, median (range) over seeds; under random "
-           "rotations as a multiple of the best possible")
-for setting in studies.SETTINGS:
-    worst = {r["form"]: np.median(r["worst over t ≥ 1"]) for r in rows if r["setting"] == setting}
-    if "C" in worst:
-        rank = sorted(worst, key=worst.get)
-        show.say(f"*{setting}*: by its worst t, C is number {rank.index('C') + 1} of {len(rank)} "
-                 f"({' < '.join(rank)}).")
+forms = single[single.variant != BLIND]
+times = forms.t.map(optimum).astype(float).where(forms.setting == ROTATED, 1.0)
+forms = forms.assign(worst=(forms.rmse / times).astype(float), t=forms.t.astype(int))
+worst = forms.loc[forms.groupby(["setting", "variant", "seed"])["worst"].idxmax()]
+show.dots(worst, value="worst", panel="setting", order=(*NAMES, *SETTINGS),
+          x="worst RMSE over t = 1 … 49 (Å; under random rotations as a multiple of the best possible)",
+          title="Stable at every t? The worst t of each form",
+          alt="Recorded: worst RMSE over t = 1 to 49 in four settings, median and range over seeds.")
+for setting in SETTINGS:
+    here = worst[worst.setting == setting]
+    rank = here.groupby("variant")["worst"].median().sort_values().index
+    at = {name: ", ".join(map(str, sorted(set(here[here.variant == name].t)))) for name in rank}
+    show.say(f"*{setting}*: by its worst t, C is number {rank.get_loc('C') + 1} of {len(rank)} "
+             f"({' < '.join(f'{name} at t = {at[name]}' for name in rank)}).")
 
 # %%
-for setting in studies.SETTINGS:
-    found = {n: studies.variant_errors(STUDY, n, setting) for n in ("scaled residual", "A", "C")}
-    if all(e is not None for e in found.values()):
-        m = {n: np.median(e, axis=0) for n, e in found.items()}
-        near = {k: min(("A", "scaled residual"), key=lambda n: abs(np.log(m[n][k] / m["C"][k])))
-                for k in (1, 49)}
-        show.say(f"*{setting}*: by ratio of medians C is nearer to **{near[1]}** at t = 1 and to "
-                 f"**{near[49]}** at t = 49 (broken {m['scaled residual'][49]:.2f}, A {m['A'][49]:.2f}, "
-                 f"C {m['C'][49]:.2f} Å).")
+for setting in SETTINGS:
+    m = single[single.setting == setting].groupby(["variant", "t"])["rmse"].median()
+    near = {t: min(("A", "scaled residual"), key=lambda n: abs(np.log(m[n, t] / m["C", t]))) for t in (1, 49)}
+    show.say(f"*{setting}*: by ratio of medians C is nearer to **{near[1]}** at t = 1 and to **{near[49]}** at t = 49 "
+             f"(scaled residual {m['scaled residual', 49]:.2f}, A {m['A', 49]:.2f}, C {m['C', 49]:.2f} Å).")
 
 # %% [markdown]
 # Algebra suggested A's side at t = 49. Where C is not there, remember that one set of weights serves
 # every t: what F must copy at low t is paid for at high t, too. That is a guess until 14 tests it.
 
 # %%
-def wins(settings, rival):
-    """How often C's median with 10, 5 or 1 calls is below a rival's, and in how many cases at all."""
-    pairs = [(few("C", s, k), few(rival, s, k)) for s in settings for k in ("ddpm", "ddim")]
-    below = [np.median(c[:, i]) < np.median(r[:, i]) for c, r in pairs
-             if c is not None and r is not None for i in (2, 3, 4)]
-    return sum(below), len(below)
-
-
-for settings, words in (((ROTATED,), "where calls matter (random rotations)"),
-                        (("one protein", "ten chains"), "where a constant a chain is best")):
-    counts = {n: wins(settings, n) for n in ("scaled residual", "A", "B")}
-    if all(total for _, total in counts.values()):
-        show.say(f"Few calls (10, 5, 1; DDPM and DDIM), {words}: C's median is below "
-                 + ", ".join(f"{n}'s in **{k} of {total}**" for n, (k, total) in counts.items()) + ".")
-    else:
-        show.say(f"{words}: not recorded.")
+for settings, words in (([ROTATED], "where calls matter (random rotations)"),
+                        (["one protein", "ten chains"], "where a constant a chain is best")):
+    here = level.query("setting in @settings and step <= 10")
+    show.say(f"Few calls (10, 5, 1; DDPM and DDIM), {words}: C's median is below "
+             + ", ".join(f"{n}'s in **{(here['C'] < here[n]).sum()} of {len(here)}**" for n in NAMES[:3]) + ".")
 
 # %% [markdown]
 # ## What to take away
 #
 # - Velocity is a rotation of $(x_0, \varepsilon)$. Its formulas are two lines, and a DDIM step is a
 #   rotation back.
-# - Fix C has the broken form's factor to the last bit. Whatever it gains or loses against the
-#   broken form comes from the skip, and so from what F must hold; its factor can be neither its
+# - Fix C has the scaled residual's factor to the last bit. Whatever it gains or loses against the
+#   scaled residual comes from the skip, and so from what F must hold; its factor can be neither its
 #   fault nor its merit.
 # - The sentences above say whether R11 held for these sizes, budgets and three seeds. A count of
 #   medians is not a test; 16 will judge with intervals.
@@ -593,13 +517,12 @@ solution_1 = np.sqrt(3) * float(schedule.s[25]) * sd
 
 # %% tags=["check"]
 answer = solution_1 if my_error_untrained is None else my_error_untrained
-a, s = float(schedule.a[25]), float(schedule.s[25])
-noisy = a * batch.x0 + s * torch.randn(2000, *batch.x0.shape[1:])
-simulated = sd * float((a * noisy - batch.x0).square().sum(-1).mean().sqrt())
+noisy = single_precision.add_noise(batch.x0, torch.randn(2000, *batch.x0.shape[1:]), torch.tensor([25]))
+simulated = sd * float((float(schedule.a[25]) * noisy - batch.x0).square().sum(-1).mean().sqrt())
 assert abs(answer - simulated) < 0.02 * simulated, f"simulated: {simulated:.2f} Å"
 print("not answered; the solution is" if my_error_untrained is None else "right:",
       f"{answer:.2f} Å (simulated {simulated:.2f}), the best linear guess "
-      f"({base['best linear'][25]:.2f} Å); the broken form starts at copy x_t "
+      f"({base['best linear'][25]:.2f} Å); the scaled residual starts at copy x_t "
       f"({base['copy x_t'][25]:.2f} Å)")
 
 # %% [markdown]
