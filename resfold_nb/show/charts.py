@@ -48,15 +48,17 @@ def baseline_lines(baselines: Mapping[str, ArrayLike]) -> list[Line]:
             for name, y in baselines.items()]
 
 
-def chart(lines: Sequence[Line], *, title: str, x: str, y: str, log_x: bool = False,
-          log_y: bool = False, goal: float | None = None) -> Figure:
-    """One set of lines; `goal` is a dotted horizontal line. Titles carry the units."""
-    return panels({"": lines}, title=title, x=x, y=y, log_x=log_x, log_y=log_y, goal=goal)
+def chart(lines: Sequence[Line], **options: Any) -> Figure:
+    """One set of lines; options as in `panels`."""
+    return panels({"": lines}, **options)
 
 
 def panels(groups: Mapping[str, Sequence[Line]], *, title: str, x: str, y: str, log_x: bool = False,
            log_y: bool = False, goal: float | None = None, y_range: tuple[float, float] | None = None) -> Figure:
-    """Sets of lines side by side on one y axis, a heading over each, one legend for all."""
+    """Sets of lines side by side on one y axis, a heading over each, one legend for all.
+
+    Titles carry the units; `goal` is a dotted horizontal line.
+    """
     from plotly.subplots import make_subplots
 
     fig = make_subplots(cols=len(groups), shared_yaxes=True, horizontal_spacing=0.03,
@@ -71,7 +73,11 @@ def panels(groups: Mapping[str, Sequence[Line]], *, title: str, x: str, y: str, 
             _mark_empty(fig, column)
         if goal is not None:
             fig.add_hline(goal, line_dash=GOAL_DASH, line_color=PALETTE["ink"], row=1, col=column)
-    _axes(fig, y, log_x, log_y, y_range)
+    fig.update_yaxes(title_text=y, row=1, col=1)
+    for update in (*[fig.update_xaxes] * log_x, *[fig.update_yaxes] * log_y):
+        update(type="log", dtick="D2", exponentformat="none")
+    if y_range is not None:
+        fig.update_yaxes(range=np.log10(y_range) if log_y else y_range)
     fig.update_layout(title=title, legend=_legend_below(len(groups) > 1), height=460 if len(groups) > 1 else 440)
     return fig
 
@@ -95,9 +101,8 @@ def _traces(line: Line, named: set[str], log_y: bool) -> list[Scatter]:
     if y.ndim == 1 or len(y) == 1:
         return [middle]
     edge = dict(legendgroup=line.label, showlegend=False, hoverinfo="skip", mode="lines", line_width=0)
-    band = [Scatter(x=x, y=y.min(0), **edge),
-            Scatter(x=x, y=y.max(0), fill="tonexty", fillcolor=_faint(line.colour), **edge)]
-    return [*band, middle]
+    faint = "rgba({},{},{},0.18)".format(*(int(line.colour[i : i + 2], 16) for i in (1, 3, 5)))
+    return [Scatter(x=x, y=y.min(0), **edge), Scatter(x=x, y=y.max(0), fill="tonexty", fillcolor=faint, **edge), middle]
 
 
 def _mark_empty(fig: Figure, column: int) -> None:
@@ -108,16 +113,6 @@ def _mark_empty(fig: Figure, column: int) -> None:
     fig.add_annotation(text="not recorded", showarrow=False, x=0.5, y=0.5, xref=f"{axis} domain", yref="paper")
 
 
-def _axes(fig: Figure, y: str, log_x: bool, log_y: bool, y_range: tuple[float, float] | None) -> None:
-    fig.update_yaxes(title_text=y, row=1, col=1)
-    if log_x:
-        fig.update_xaxes(type="log", dtick="D2", exponentformat="none")
-    if log_y:
-        fig.update_yaxes(type="log", dtick="D2", exponentformat="none")
-    if y_range is not None:
-        fig.update_yaxes(range=np.log10(y_range) if log_y else y_range)
-
-
 def _legend_below(wide: bool) -> dict[str, object]:
     """Under the plot, where no line runs; a chart of one panel has room beside it."""
     if wide:
@@ -125,15 +120,9 @@ def _legend_below(wide: bool) -> dict[str, object]:
     return dict(orientation="v", y=1, x=1.02, yanchor="top")
 
 
-def _faint(colour: str) -> str:
-    red, green, blue = (int(colour[i : i + 2], 16) for i in (1, 3, 5))
-    return f"rgba({red},{green},{blue},0.18)"
-
-
-def heatmap(matrix: ArrayLike, *, title: str, x: str, y: str, value: str,
-            diverging: bool = False, height: int = 440) -> Figure:
-    """One matrix (rows, columns); `value` names the colour bar, with its unit."""
-    return heatmaps({"": matrix}, title=title, x=x, y=y, value=value, diverging=diverging, height=height)
+def heatmap(matrix: ArrayLike, **options: Any) -> Figure:
+    """One matrix (rows, columns); options as in `heatmaps`."""
+    return heatmaps({"": matrix}, **options)
 
 
 def heatmaps(matrices: Mapping[str, ArrayLike], *, title: str, x: str, y: str, value: str, diverging: bool = False,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import json
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from IPython.display import HTML, display
@@ -14,21 +15,11 @@ if TYPE_CHECKING:
     from plotly.graph_objects import Figure
     from plotly.graph_objs.layout import Template
 
-# Okabe & Ito 2008, "Color Universal Design": told apart by readers with any form of colour
-# blindness. Their yellow gives way to brown, because thin lines in it vanish on white. The tests
-# simulate three kinds of colour blindness.
-PALETTE: dict[str, str] = {
-    "residual": "#D55E00",
-    "x0": "#0072B2",
-    "eps": "#E69F00",
-    "v": "#009E73",
-    "edm": "#CC79A7",
-    "skip_unscaled": "#56B4E9",
-    "scaled_no_skip": "#662200",
-    "truth": "#BDBDBD",
-    "baseline": "#424242",
-    "ink": "#222222",
-}
+# Okabe & Ito 2008, "Color Universal Design": told apart by readers with any form of colour blindness. Their yellow
+# gives way to brown, because thin lines in it vanish on white. The tests simulate three kinds of colour blindness.
+PALETTE = {"residual": "#D55E00", "x0": "#0072B2", "eps": "#E69F00", "v": "#009E73", "edm": "#CC79A7",
+           "skip_unscaled": "#56B4E9", "scaled_no_skip": "#662200", "truth": "#BDBDBD", "baseline": "#424242",
+           "ink": "#222222"}
 SERIES = [PALETTE[name] for name in ("x0", "residual", "v", "eps", "edm", "skip_unscaled", "scaled_no_skip")]
 
 # Eight samples of matplotlib's viridis, which rises steadily in lightness; the palest end is
@@ -39,10 +30,8 @@ PLOTLY_MIME = "application/vnd.plotly.v1+json"
 FIGURE_CONFIG = {"responsive": True, "displaylogo": False,
                  "toImageButtonOptions": {"format": "svg", "filename": "resfold"}}
 FIGURE_HEIGHT = 420  # pixels, unless the figure says otherwise
-CAPTION_CSS = (
-    "font:14px/1.45 system-ui,sans-serif;color:var(--jp-ui-font-color1,#222);"
-    "margin:.25em 0 .75em;max-width:60em"
-)
+CAPTION_CSS = ("font:14px/1.45 system-ui,sans-serif;color:var(--jp-ui-font-color1,#222);margin:.25em 0 .75em;"
+               "max-width:60em")
 
 
 def setup() -> None:
@@ -88,7 +77,8 @@ def table(rows: pandas.DataFrame | Iterable[Mapping[str, Any]], caption: str) ->
     body = frame.to_html(index=named, border=0, float_format=lambda x: f"{x:.4g}",
                          justify="left", classes="resfold-table")
     title = f"<caption>{html.escape(caption)}</caption>"
-    display(HTML(_TABLE_CSS + body.replace("<thead>", title + "<thead>", 1)))
+    style = (Path(__file__).parent / "tables.css").read_text(encoding="utf-8")
+    display(HTML(f"<style>{style}</style>" + body.replace("<thead>", title + "<thead>", 1)))
 
 
 def index_colours(length: int) -> list[str]:
@@ -153,14 +143,3 @@ def _labelling_caption(alt: str, height: int) -> str:
     """Visible caption plus the script that names the figure before it and holds its height."""
     text = json.dumps(alt).replace("</", "<\\/")
     return caption_html(alt) + _LABEL_SCRIPT % (text, height)
-
-
-_TABLE_CSS = """<style>
-.resfold-table { border-collapse: collapse; min-width: 24em;
-  font: 15px/1.4 system-ui, sans-serif; margin: .5em 0 }
-.resfold-table caption { text-align: left; padding: .3em 0; font-size: 14px;
-  color: var(--jp-ui-font-color1, #222) }
-.resfold-table th, .resfold-table td { padding: .3em .9em .3em 0 !important;
-  text-align: left !important; border-bottom: 1px solid #ccc }
-.resfold-table td { font-variant-numeric: tabular-nums }
-</style>"""

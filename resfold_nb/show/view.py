@@ -53,16 +53,9 @@ Points = NDArray[np.float32]
 
 
 class View(ipywidgets.VBox):
-    """Widgets over one another, with words and a picture that are saved beside them.
+    """Widgets over one another, with words `alt` and a picture `still`, HTML without a script, saved beside them."""
 
-    Attributes
-    ----------
-    kind : what it is, in a word or two.
-    alt : what it shows, in a sentence; ValueError when empty.
-    still : HTML that needs no script, or nothing.
-    """
-
-    kind = "view"
+    kind = "view"  # what it is, in a word or two
 
     def __init__(self, children: Sequence[ipywidgets.Widget], alt: str, still: str = "") -> None:
         super().__init__(list(children))
@@ -83,16 +76,17 @@ class View(ipywidgets.VBox):
 
 def still_image(panels: Mapping[str, Points], truth: Points | None, chain: Sequence[int], colours: Sequence[str],
                 alt: str) -> str:
-    """An HTML image of each panel's points (L, 3) seen from the front, ``truth`` in grey.
-
-    The picture is an SVG inside a data URL, which Jupyter keeps even where it drops scripts.
-    """
+    """An HTML image of each panel's points (L, 3) seen from the front, ``truth`` in grey."""
     reference = next(iter(panels.values())) if truth is None else truth
     drawn = [_panel(i, name, points, truth, reference, chain, colours)
              for i, (name, points) in enumerate(panels.items())]
-    width, height = SIZE * len(drawn), SIZE + 24
+    return svg_image("".join(drawn), SIZE * len(drawn), SIZE + 24, alt)
+
+
+def svg_image(content: str, width: int, height: int, alt: str) -> str:
+    """An HTML image of SVG elements on white, in a data URL, which Jupyter keeps even where it drops scripts."""
     svg = (f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}">'
-           f'<rect width="{width}" height="{height}" fill="white"/>{"".join(drawn)}</svg>')
+           f'<rect width="{width}" height="{height}" fill="white"/>{content}</svg>')
     data = base64.b64encode(svg.encode()).decode()
     return f'<img alt="{html.escape(alt)}" src="data:image/svg+xml;base64,{data}">'
 
