@@ -444,17 +444,19 @@ show.say("Judged by RMSD, " + "; by lDDT, ".join(judged.values()) + ".")
 by_form = found.query("setting != '1 chain'").pivot_table("rmsd", ["setting", "chains", "chain", "seed"], "variant")
 ratios = np.log(by_form.drop(columns=[*makers, "A"]).div(by_form["A"], axis=0)).stack().dropna()
 ratios = np.exp(ratios.groupby(["variant", "setting", "chains"]).apply(interval).unstack())
+ratios["says"] = [f"{measure.Interval(*row)}: {'larger' if row[1] > 1 else 'smaller' if row[2] < 1 else 'open'}"
+                  for row in ratios.values]
 show.dots(ratios.reset_index(), value="value", panel="chains", colour="setting", order=ORDER,
           reference=1, x="ratio of RMSD", title="The forms: RMSD over A's",
           alt="Ratio of RMSD to A's, geometric mean and 95 % interval over chains and seeds, for chains trained on "
               "and held out; open where the bar crosses 1. Recorded.")
+show.say("Held out: " + "; ".join(f"{n} ({s}) {said}" for (n, s, which), said in ratios["says"].items()
+                                  if which == "held out") + ".")
 
 # %% [markdown]
 # **What the numbers say**, all computed:
 
 # %%
-ratios["says"] = [f"{measure.Interval(*row)}: {'larger' if row[1] > 1 else 'smaller' if row[2] < 1 else 'open'}"
-                  for row in ratios.values]
 form, *_, blind = plans.MANY_VARIANTS
 lines = [f"Median RMSD, {s}, {w}: "
          + ", ".join(f"{n} {told(medians.loc[(s, n, w), 'rmsd'])} Å" for n in (form, "A", blind))
