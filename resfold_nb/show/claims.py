@@ -56,11 +56,11 @@ def _forest(findings: Sequence[Finding], rule: Rule, answers: Sequence[str]) -> 
 
     width, height = LABELS + PLOT + 190, ROW * (len(findings) + 2)
     rows = [_row(ROW * (i + 1) + 4, f, a, place) for i, (f, a) in enumerate(zip(findings, answers, strict=True))]
-    rows += [f'<line x1="{place(x):.1f}" x2="{place(x):.1f}" y1="8" y2="{height - ROW}" stroke="{PALETTE["residual"]}" '
+    lines = [f'<line x1="{place(x):.1f}" x2="{place(x):.1f}" y1="8" y2="{height - ROW}" stroke="{PALETTE["residual"]}" '
              f'stroke-width="2" stroke-dasharray="6 4"/><text x="{place(x):.1f}" y="{height - ROW + 14}" '
              f'text-anchor="middle">{x:.3g}</text>' for x in (limits if known else ())]
     alt = "; ".join(f"{f.setting}: {f.value or 'not recorded'}, {a}" for f, a in zip(findings, answers, strict=True))
-    return svg_image(f'<g font-family="sans-serif" font-size="13">{"".join(rows)}</g>', width, height, alt)
+    return svg_image("".join(lines + rows), width, height, alt)
 
 
 def _row(y: int, finding: Finding, answer: str, place: Callable[[float], float]) -> str:

@@ -85,7 +85,8 @@ def still_image(panels: Mapping[str, Points], truth: Points | None, chain: Seque
 
 def svg_image(content: str, width: int, height: int, alt: str) -> str:
     """An HTML image of SVG elements on white, in a data URL, which Jupyter keeps even where it drops scripts."""
-    svg = (f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}">'
+    svg = (f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" '
+           'font-family="sans-serif" font-size="13">'
            f'<rect width="{width}" height="{height}" fill="white"/>{content}</svg>')
     data = base64.b64encode(svg.encode()).decode()
     return f'<img alt="{html.escape(alt)}" src="data:image/svg+xml;base64,{data}">'
