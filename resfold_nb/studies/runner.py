@@ -12,9 +12,7 @@ import argparse
 import os
 import sys
 import time
-from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, wait
 from contextlib import closing
 from dataclasses import dataclass
 from functools import lru_cache
@@ -36,8 +34,8 @@ from resfold_nb.studies.proteins import batch_for, held_out_batch
 from resfold_nb.studies.quantities import quantities
 from resfold_nb.studies.store import Result, Store
 from resfold_nb.studies.tables import about, error_rows, rows_in, write_failures, write_tables
-from resfold_nb.studies.workers import Lane, cluster_lane, in_process_lane, local_lanes
 from resfold_nb.training import Recipe
+from resfold_nb.workers import Lane, carry_out, cluster_lane, in_process_lane, local_lanes, terminated_like_ctrl_c
 
 TRIES = 2  # of a run whose worker was killed
 SHOWN = 30  # of the training chains, as many are sampled at the end
@@ -65,9 +63,9 @@ class Outcome:
                 f"{c.recipe.form}, {c.protein}, seed {c.seed}: {state}")
 
 
-def conduct(cells: Iterable[Cell], store: Store, lanes: Sequence[Lane], *, device: str = "cpu",
-            threads: int | None = 1, minutes: float | None = None, weights: dict[str, float] | None = None,
-            work: Work | None = None) -> Iterator[Outcome]:
+def conduct(cells: Iterable[Cell], store: Store, lanes: Sequence[Lane], *, device: str = "cpu", threads: int | None = 1,
+            minutes: float | None = None, weights: dict[str, float] | None = None, work: Work | None = None
+            ) -> Iterator[Outcome]:
     """Run what the store lacks, and yield each run's outcome as it comes.
 
     Parameters
@@ -82,60 +80,16 @@ def conduct(cells: Iterable[Cell], store: Store, lanes: Sequence[Lane], *, devic
     is written (a full disk) does the same and is raised.
     """
     todo = [c for c in cells if store.read(c) is None and store.failure(c) is None]
-    clock = _Clock(todo, weights or {})
-    end = time.monotonic() + (float("inf") if minutes is None else 60 * minutes)
-    queue, tries, work = deque(todo), Counter[str](), work or run_cell
-    running: dict[Future[Result], tuple[Cell, Lane, object]] = {}
-    try:
-        while True:
-            if time.monotonic() < end:
-                _fill(lanes, queue, running, lambda lane, c: lane.submit(work, c, device, threads))
-            if not running:
-                return
-            for future in wait(running, return_when=FIRST_COMPLETED).done:
-                cell, lane, executor = running.pop(future)
-                error, lost = _error_of(future, lane)
-                tries[cell.key] += 1
-                again = lost and tries[cell.key] < TRIES
-                if lost and lane.executor is executor:
-                    lane.drop()
-                if again:
-                    queue.append(cell)
-                elif error is None:
-                    store.write(cell, future.result())
-                else:
-                    store.fail(cell, error)
-                yield clock.tick(cell, error, again)
-    finally:
-        for future in running:
-            future.cancel()
-        for lane in lanes:
-            lane.close(at_once=bool(running))
-
-
-def _fill(lanes: Sequence[Lane], queue: deque[Cell], running: dict[Future[Result], tuple[Cell, Lane, object]],
-          start: Callable[[Lane, Cell], Future[Result]]) -> None:
-    """Give every free place of every lane a run."""
-    taken = Counter(id(lane) for _, lane, _ in running.values())
-    for lane in lanes:
-        for _ in range(lane.capacity - taken[id(lane)]):
-            if not queue:
-                return
-            cell = queue.popleft()
-            running[start(lane, cell)] = cell, lane, lane.executor
-
-
-def _error_of(future: Future[Result], lane: Lane) -> tuple[str | None, bool]:
-    """What went wrong, if anything did, and whether it was the worker's death."""
-    try:
-        error = future.exception()
-    except CancelledError as cancelled:
-        error = cancelled
-    if error is None:
-        return None, False
-    if isinstance(error, (CancelledError, *lane.lost)):
-        return "its worker was killed", True
-    return f"{type(error).__name__}: {error}", False
+    clock, seconds = _Clock(todo, weights or {}), float("inf") if minutes is None else 60 * minutes
+    settled = carry_out(todo, lanes, work or run_cell, device, threads, tries=TRIES, seconds=seconds)
+    with closing(settled):
+        for cell, result, error, lost, again in settled:
+            reason = None if error is None else "its worker was killed" if lost else f"{type(error).__name__}: {error}"
+            if reason is None:
+                store.write(cell, result)
+            elif not again:
+                store.fail(cell, reason)
+            yield clock.tick(cell, reason, again)
 
 
 class _Clock:
@@ -203,7 +157,8 @@ def main(argv: Sequence[str]) -> int:
         store = Store(out / ".runs")
         if options.retry_failed:
             store.forget_failures(cells)
-        _go(options, cells, store, lanes, device)
+        with terminated_like_ctrl_c():
+            _go(options, cells, store, lanes, device)
         return _record(options, cells, store, out)
     except ModuleNotFoundError as error:
         print(error, file=sys.stderr)
