@@ -459,6 +459,7 @@ def likeness(network):
 
 curves = {"reads the points, untrained": likeness(untrained.network),
           "reads the points, trained": likeness(trained.network), "sequence only (fix E)": likeness(blind.network)}
+goal("fix E: tokens move by", float(np.abs(curves["sequence only (fix E)"] - 1).max()), "<=", 1e-5)
 
 # %% tags=["plot"]
 looks = (("#E69F00", "dash"), ("#D55E00", "solid"), ("#0072B2", "dashdot"))
@@ -468,7 +469,6 @@ fig = show.chart([show.Line(name, np.arange(50), y, *look) for (name, y), look i
 show.figure(fig, "Cosine between a residue's token at t and its token at t = 0, mean over residues: falling with t "
                  "for a trunk that reads the points, 1 at every t for one that reads the sequence alone.")
 show.say("At t = 49 the cosine is " + ", ".join(f"{y[49]:.2f} ({n})" for n, y in curves.items()) + ".")
-goal("fix E: tokens move by", float(np.abs(curves["sequence only (fix E)"] - 1).max()), "<=", 1e-5)
 
 # %% [markdown]
 # Two consequences. What the denoiser hears from the report's trunk depends on the noise; what it

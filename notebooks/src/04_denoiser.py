@@ -396,6 +396,7 @@ def given_other_noise(network, draws=16):
 
 told = {name: told_another_time(network) for name, network in networks.items()}
 other = {name: float(given_other_noise(network)) for name, network in networks.items()}
+summary = float(np.mean([told_another_time(networks["trained"], k) for k in range(5, T, 10)]))
 
 # %% tags=["plot"]
 looks = {"untrained": "#E69F00", "trained": "#0072B2"}
@@ -405,7 +406,6 @@ show.figure(show.chart(lines, title=f"How much F changes ({protein.id}, points a
                        x="timestep that the network is told", y="change of F over F (rms)"),
             "Relative change of F when the network is told another timestep than 25, for the same points (solid), "
             "and when t stays and the noise is drawn afresh (dashed), before and after a short training.")
-summary = float(np.mean([told_another_time(networks["trained"], k) for k in range(5, T, 10)]))
 show.say(f"With points at t = 5, 15 … 45, and told any timestep, the trained network's F changes by {summary:.2f} of "
          f"its size; with other noise, at t = 25, by {other['trained']:.2f}. Seed {seed}, {recipe.steps} steps.")
 

@@ -291,6 +291,7 @@ for state in show.progress(states, recipe.steps - pause):
         curve.append((state.step, *measure.error_by_timestep(model, batch, draws=4, timesteps=SEEN).rmse))
 trained = measure.error_by_timestep(model, batch, draws=8)
 in_angstrom = sd * np.sqrt(3 * torch.stack([x.loss for x in history[1:]]).cpu().numpy())    # (steps,)
+goal("after training, worst RMSE over t, mean of 8 draws", trained.worst, "<", 1.0, "Å")
 
 # %% tags=["plot"]
 step, *errors = np.array(curve).T
@@ -310,7 +311,6 @@ show.figure(show.chart(lines + show.baseline_lines(base), title="Error by timest
             "Error of one denoising step against t, at the pause and at the end, and of what needs no learning.")
 show.say(f"At the end the error is largest at **t = {trained.rmse.argmax()}** ({trained.worst:.2f} Å), smallest at "
          f"t = {trained.rmse.argmin()} ({trained.rmse.min():.2f} Å). The loss holds one number for all of them.")
-goal("after training, worst RMSE over t, mean of 8 draws", trained.worst, "<", 1.0, "Å")
 
 # %% [markdown]
 # A loss curve averages over t, weighted by $c_\mathrm{out}^2$ or not, and it scatters. A model that
