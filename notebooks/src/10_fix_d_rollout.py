@@ -391,13 +391,13 @@ show.say("Runs of A: " + "; ".join(
 
 # %%
 levels = ["t = 1", "t = 25", "t = 49", "sampled"]
-show.dots(recorded[recorded["at"].isin(levels) & ~recorded["variant"].isin(LOOSE)], value="error", panel="at",
+show.dots(recorded[recorded["at"].isin(levels) & recorded["variant"].isin(variants[:8])], value="error", panel="at",
           colour="setting", order=[*variants, *levels, *SETTINGS], goal=1.0, x="RMSE; of samples RMSD (Å)",
           title="Recorded: error at the end",
           alt="RMSE of one step and RMSD of samples by variant and setting, median and range; dotted: 1 Å.")
 
 # %% [markdown]
-# *A + D alone* has no ordinary step: its loss is only ever at t = 45, and every other row of t is
+# *A + D alone* has no ordinary step: its loss is only ever at t = 45, and every other t is
 # what happens to follow from that. The superposed losses are missing here because their RMSE means
 # little; they are in the comparison below.
 

@@ -160,7 +160,7 @@ groups = {where: [show.Line(f"tokens: {n}", every, found[n]["trunk tokens"], *lo
           for where, found in scores.items()}
 fig = show.panels(groups, x="timestep t", y="R² of the probe", y_range=(-0.1, 1.05),
                   title=f"Live: what a linear probe reads from the trunk's tokens ({protein.id})")
-show.figure(fig, f"R² of linear probes, protein always the same way round or turned; live, seed {seed}, {DRAWS} draws.")
+show.figure(fig, f"R² of probes, protein always the same way round or turned; live, seed {seed}, {DRAWS} draws.")
 
 # %%
 same, spun = ({n: f[n]["trunk tokens"][-1] for n in trunks} for f in scores.values())  # at t = 49
@@ -194,7 +194,7 @@ for t in range(T):
     pictures["x_t, one axis"].append(x_t.reshape(DRAWS, L, 3)[1, :, 0] * sd)
 fig = show.heatmaps({n: torch.stack(p, 1) for n, p in pictures.items()}, x="timestep t", y="residue", value="Å",
                     diverging=True, title=f"One turned draw of {protein.id}, held out from the probe")
-show.figure(fig, "One coordinate of each residue by timestep: of x_t, and as read from the noisy and the clean trunk.")
+show.figure(fig, "One coordinate of each residue by timestep: of x_t, as read from the noisy and the clean trunk.")
 
 # %% [markdown]
 # ## Trained where the trunk could matter (recorded)
@@ -215,8 +215,8 @@ asked = studies.load("trunk", table="quantities")
 asked = asked.join(asked["quantity"].str.extract(r"probe of (?P<of>.+), t = (?P<t>\d+), R²")).dropna(subset="of")
 asked["reader"] = "tokens of " + asked["variant"]
 asked.loc[asked["of"] == "x_t", "reader"] = "x_t of the residue itself"
-asked = asked[(asked["variant"] == "A") | (asked["reader"] == "tokens of A + E")]
-asked = asked[asked["setting"].isin(SETTINGS)]
+read = asked["reader"].isin(["tokens of A", "tokens of A + E", "tokens of scaled residual"])
+asked = asked[asked["setting"].isin(SETTINGS) & (read | (asked["variant"] == "A"))]
 probed = asked.astype({"t": int}).pivot(index=["setting", "reader", "seed"], columns="t", values="value")
 
 
@@ -228,9 +228,9 @@ def untrained(name, setting):
     return found["trunk tokens"]
 
 # %% tags=["plot"]
-look = show.looks(["tokens of A", "tokens of A + E"])
+look = show.looks(["tokens of A", "tokens of A + E", "tokens of scaled residual"])
 groups = {s: [show.Line(f"{who}, untrained", LEVELS, untrained(who.removeprefix("tokens of "), s), colour, "dot")
-              for who, (colour, _) in look.items()] for s in SETTINGS}
+              for who, (colour, _) in list(look.items())[:2]] for s in SETTINGS}
 for (s, who), seeds in probed.groupby(level=["setting", "reader"], sort=False):
     colour, dash = (look[who][0], "solid") if who in look else ("#777777", "longdash")
     groups[s].append(show.Line(who, LEVELS, seeds, colour, dash))
@@ -423,9 +423,9 @@ goal("trunk passes of one sample, clean trunk", passes(runs["A + E"].predictor),
 # ## All of it in Å
 
 # %%
-order += [MORE, *levels]
-show.dots(recorded[recorded["at"].isin(levels)], value="error", rows="setting", colour="variant", panel="at",
-          order=order, goal=1.0, x="RMSE; of samples RMSD (Å)", title="Recorded: all errors",
+order += levels
+show.dots(recorded[recorded["at"].isin(levels) & recorded["variant"].isin(order[:4])], value="error", rows="setting",
+          colour="variant", panel="at", order=order, goal=1.0, x="RMSE; of samples RMSD (Å)", title="Recorded: all errors",
           alt="RMSE of one step and RMSD of samples by setting and variant, median and range; dotted: 1 Å.")
 show.say(f"At t = 49 under random rotations the floor is {floor[49]:.2f} Å. Runs by the laptop's recipes on a CPU, three "
          "seeds; *scaled residual* and *A* of *starved* come from the study of notebook 07, five seeds. The floor is a "
@@ -443,7 +443,7 @@ show.table(paid[paid["variant"].isin(["A", "A + E", MORE])], "What these runs co
 # %%
 for where, after, places in (
         ("Where the sequence gives the answer** (one protein, starved, ten chains)", "A + E", {*PANELS} - {TURNED}),
-        ("Where it does not** (random rotations)", "A + E", {TURNED}), ("The same with more**", MORE, {TURNED})):
+        ("Where it does not** (random rotations)", "A + E", {TURNED}), ("There, too**", MORE, {TURNED})):
     heard = effect("A", after).query("setting in @places and at in @levels")["word"].tolist()
     show.say(f"**{where}, t = 1, 5, 25, 49 and sampled, {after} against A: better in {heard.count('better')}, worse in "
              f"{heard.count('worse')}, no clear difference in {heard.count('ranges overlap')} of {len(heard)}.")
