@@ -445,7 +445,7 @@ show.dots(over(("A, linear curriculum", "A"), ("A, cosine curriculum", "A"), (
 PATH = ("A", "path 2: B + E", "path 3: B + E + D + curriculum")
 shown = ("scaled residual", *PATH, "A, blind to x_t and t")
 recorded("the recommended path, phase by phase", *shown, where=WHERE[:2])
-show.dots(over((PATH[1], PATH[0]), (PATH[2], PATH[1]), (PATH[2], PATH[0])), title="Phase over phase", **SEED_BY_SEED)
+show.dots(over(*zip(PATH[1:], PATH), (PATH[2], "A")), title="Phase over phase", **SEED_BY_SEED | {"log_x": True})
 samples = final[(final.t == "sampled") & final.variant.isin(shown) & final.setting.isin(WHERE[:2])]
 for setting, rows in samples.groupby("setting"):
     show.say(f"Samples, {setting}, from the lowest median RMSD: " + ", ".join(
