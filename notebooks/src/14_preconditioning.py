@@ -33,8 +33,7 @@ from resfold_nb.workbook import goal, metric, start
 session = start(profile, seed, notebook="14_preconditioning")
 schedule = get_schedule("linear")
 PLACES = {name: effects.place_on_map(form, schedule) for name, form in FORMS.items()}
-DASH = dict(residual="solid", x0="solid", eps="dashdot", v="solid", skip_unscaled="dash",
-            scaled_no_skip="dash", edm="dot")
+DASH = {"eps": "dashdot", "skip_unscaled": "dash", "scaled_no_skip": "dash", "edm": "dot"}
 
 # %% [markdown]
 # ## Three curves
@@ -52,7 +51,8 @@ DASH = dict(residual="solid", x0="solid", eps="dashdot", v="solid", skip_unscale
 # %%
 def curves(field):
     """A line a form of one field of its place, over t = 1 ... 49."""
-    return [show.form_line(name, p.t[1:], getattr(p, field)[1:], dash=DASH[name]) for name, p in PLACES.items()]
+    return [show.form_line(name, p.t[1:], getattr(p, field)[1:], dash=DASH.get(name, "solid"))
+            for name, p in PLACES.items()]
 
 
 groups = {"noise to copy |q|": curves("copied"), "amplification |c_out|": curves("amplified"),
@@ -60,10 +60,9 @@ groups = {"noise to copy |q|": curves("copied"), "amplification |c_out|": curves
 fig = show.panels(groups, log_y=True, x="timestep t", y="in units of the data's deviation",
                   title="What each form asks of F, by algebra (data of unit variance)", y_range=(0.01, 20))
 fig.update_layout(height=540)
-show.figure(fig, "Three panels over timesteps 1 to 49, a line a form: the noise that F must copy, the amplification "
-                 "of its error, and the gradient that an output of zero receives. A and the control without a skip "
-                 "copy none, and so have no line on the left. B's amplification reaches "
-                 f"{PLACES['eps'].amplified[49]:.1f} at t = 49. C and EDM coincide.")
+show.figure(fig, "Three panels over t = 1 to 49: the noise that F must copy, the amplification of its error, and the "
+                 "gradient that an output of zero receives. A and the control without a skip copy none: no line on "
+                 f"the left. B's amplification reaches {PLACES['eps'].amplified[49]:.1f}. C and EDM coincide.")
 
 # %% [markdown]
 # ## The map

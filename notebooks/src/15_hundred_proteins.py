@@ -202,20 +202,20 @@ ORDER = [*plans.MANY_VARIANTS, *makers, "trained on", "held out"]
 # %%
 runs = studies.load("hundred", table="runs")
 runs["variant"] += runs["parameters"].map(" ({:,} parameters)".format)
-seconds = runs.groupby(["variant", "setting"])["seconds"].median().map("{:.0f} s".format).unstack().fillna("not run")
+seconds = runs.groupby(["variant", "setting"])["seconds"].median().map("{:.0f} s".format).unstack()
 seen = {s: f"{r.steps * r.noise_levels * min(1, r.proteins_per_step / len(proteins.chains_of(where))):,.0f} ({s})"
         for (s, _), (r, where) in cells.items()}
-show.table(seconds.reset_index(), f"Recorded: median time of training over {runs.seed.nunique()} seeds, on a shared "
-           f"machine, by what it was trained on; {recipe.steps} steps each; draws a chain, about: "
-           f"{', '.join(seen.values())}. The blind network lacks the weights that read the points, A + E those of "
-           "them in the trunk")
+show.table(seconds.fillna("not run").rename_axis(columns=None).reset_index(),
+           f"Recorded: median time of training over {runs.seed.nunique()} seeds, on a shared machine, by what it was "
+           f"trained on; {recipe.steps} steps each; draws a chain, about: {', '.join(seen.values())}. The blind "
+           "network lacks the weights that read the points, A + E those of them in the trunk")
 
 # %%
 tidy = medians.rename(columns=SCORES).melt(ignore_index=False, var_name="score").reset_index()
 for which in ("trained on", "held out"):
     for unit, scores in {"Å": [*SCORES.values()][:2], "0 to 1": [*SCORES.values()][2:]}.items():
         show.dots(tidy[(tidy.chains == which) & tidy.score.isin(scores)], value="value", panel="score",
-                  colour="setting", order=ORDER, log_x=unit == "Å", x=unit,
+                  colour="setting", order=ORDER, log_x=unit == "Å" and which == "trained on", x=unit,
                   title=f"Chains {which}: {', '.join(scores)}",
                   alt=f"Median over chains {which} of each score, a row a variant or a baseline, a colour what was "
                       "trained on; median and range over seeds or coils. Recorded, but for the baselines.")
@@ -342,9 +342,9 @@ near = studies.load("hundred").query("t in @LEVELS").assign(chains="trained on")
 far = studies.load("hundred", table="quantities").assign(chains="held out", step=recipe.steps)
 far["t"] = far.quantity.str.extract(r"held out, t = (\d+), RMSE")[0].astype(float)
 one = pd.concat([near, far.rename(columns={"value": "rmse"}).dropna(subset="t")]).query("setting.str.contains('100')")
-one["where"] = one.setting + ", " + one.chains
-lines = {f"{s}, {which}": [show.Line("best multiple of x_t", LEVELS, best[which], "#777777", "longdash")]
-         for s in ("100 chains", "100 chains, rotated") for which in best}
+one["where"] = one.setting.str.removeprefix("100 chains, ") + ", " + one.chains
+lines = {f"{s}, {which}": [show.Line("best multiple of x_t", LEVELS, best[which], show.PALETTE["ink"], "dot")]
+         for s in ("100 chains", "rotated") for which in best}
 show.by_timestep(one.query("variant != 'A + E'"), panel="where", order=[*ORDER, *lines], lines=lines,
                  goal=None, log_y=False, title="One denoising step: trained on and held out",
                  alt="RMSE of one denoising step at t = 0, 1, 5, 25 and 49, without and with random rotations, "
