@@ -195,7 +195,7 @@ for f, n in product(runs, CALLS):
     live[f, n] = float(measure.sample_errors(drawn.final, batch)[1].mean())
 ending = [spaced_timesteps(n)[-1] for n in CALLS]
 lines = [show.form_line(f, CALLS, [live[f, n] for n in CALLS]) for f in runs]
-lines += [show.form_line(f, CALLS, run.last.errors.rmsd[ending], ": one step from the last call's t", "dot")
+lines += [show.form_line(f, CALLS, run.last.errors.rmsd[ending], ", one step", "dot")
           for f, run in runs.items() if f != "x0"]
 show.figure(show.chart(lines, log_x=True, log_y=True, goal=1.0, x="network calls", y="RMSD (Å)",
                        title="Few calls, one protein: samples, and what the last call does from a true x_t"),
@@ -436,9 +436,9 @@ for sampler in ("DDPM", "DDIM"):
 # %%
 AT = {1: "t = 1", 25: "t = 25", 49: "t = 49", "sampled": "samples (RMSD)"}
 SETTINGS = ("one protein", "starved", ROTATED, "ten chains")
-last = studies.ends(recorded[recorded.t.isin(AT)])
+last = studies.ends(recorded[recorded.t.isin(AT)]).query("variant != @BLIND")
 show.dots(last.assign(at=last.t.map(AT)), value="error", panel="setting", colour="at", goal=1.0, x="error (Å)",
-          order=(*NAMES, BLIND, *SETTINGS, *AT.values()), title="Recorded: error after training, in four settings",
+          order=(*NAMES, *SETTINGS, *AT.values()), title="Recorded: error after training, in four settings",
           alt="Recorded RMSE at t = 1, 25 and 49 and RMSD of samples, median and range over seeds; dotted: 1 Å.")
 cost = studies.load("velocity", table="runs").query("variant != @BLIND").groupby("setting", sort=False)
 show.say("What a run cost (medians, shared machine; the blind network has fewer parameters): " + "; ".join(
@@ -458,9 +458,10 @@ times = forms.t.map(optimum).astype(float).where(forms.setting == ROTATED, 1.0)
 forms = forms.assign(worst=(forms.rmse / times).astype(float), t=forms.t.astype(int))
 worst = forms.loc[forms.groupby(["setting", "variant", "seed"])["worst"].idxmax()]
 show.dots(worst, value="worst", panel="setting", order=(*NAMES, *SETTINGS),
-          x="worst RMSE over t = 1 … 49 (Å; under random rotations as a multiple of the best possible)",
+          x="worst RMSE (Å; under rotations: times the best possible)",
           title="Stable at every t? The worst t of each form",
-          alt="Recorded: worst RMSE over t = 1 to 49 in four settings, median and range over seeds.")
+          alt="Recorded: worst RMSE over t = 1 to 49, median and range over seeds; under random rotations as a "
+              "multiple of the best possible.")
 for setting in SETTINGS:
     here = worst[worst.setting == setting]
     rank = here.groupby("variant")["worst"].median().sort_values().index
