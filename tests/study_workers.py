@@ -9,7 +9,7 @@ import sys
 import time
 from pathlib import Path
 
-from resfold_nb.studies.workers import local_lanes
+from resfold_nb.workers import local_lanes
 from resfold_nb.studies.plans import Cell
 from resfold_nb.studies.store import Result, Store
 from resfold_nb.studies.runner import conduct, run_cell

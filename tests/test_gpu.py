@@ -15,7 +15,7 @@ import torch
 
 from resfold_nb import measure
 from resfold_nb.studies.groups import InGroups
-from resfold_nb.studies.workers import in_process_lane
+from resfold_nb.workers import in_process_lane
 from resfold_nb.studies.plans import Cell
 from resfold_nb.studies.store import Store
 from resfold_nb.studies.runner import conduct, result_of, run_cell

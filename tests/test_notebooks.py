@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from resfold_nb.workbook import bands, processes, run_notebooks, sources
+from resfold_nb.workbook import bands, run_notebooks, sources
 from resfold_nb.workbook.paths import BUILD, NOTEBOOKS
+from resfold_nb.workers import cores
 
 PROFILE = "ci"
 PATHS = sorted(NOTEBOOKS.glob("*.ipynb"))
@@ -29,7 +30,7 @@ def test_notebook(path: Path) -> None:
     job = run_notebooks.job_for(path, BUILD / PROFILE, PROFILE, seed=0, html=True)
     run_notebooks.prepare([job])
     # As many threads as in `run`, or the bands would not be the same to the last digit.
-    ((_, result),) = processes.run_all([job], at_once=processes.cores())
+    ((_, result),) = run_notebooks.run_all([job], at_once=cores())
     assert result.error == ""
     assert result.warnings == ()
     recorded = bands.load(PROFILE)

@@ -19,7 +19,7 @@ import torch
 from study_workers import CELLS, TINY, deadly, signed
 
 from resfold_nb.studies import runner as study
-from resfold_nb.studies.workers import Lane, cluster_lane, in_process_lane, local_lanes
+from resfold_nb.workers import Lane, cluster_lane, in_process_lane, local_lanes
 from resfold_nb.studies.store import Result, Store
 from resfold_nb.studies.runner import conduct, run_cell
 from resfold_nb.data import load, make_batch

@@ -13,7 +13,7 @@ import torch
 from resfold_nb import measure
 from resfold_nb.studies import groups
 from resfold_nb.studies.groups import InGroups
-from resfold_nb.studies.workers import in_process_lane
+from resfold_nb.workers import in_process_lane
 from resfold_nb.studies.plans import Cell
 from resfold_nb.measure.run import Run, run_together, train_and_measure
 from resfold_nb.studies.store import Store

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from resfold_nb.workbook import goal, metric
 from resfold_nb.workbook.one_notebook import Job
-from resfold_nb.workbook.processes import run_all
+from resfold_nb.workbook.run_notebooks import run_all
 from resfold_nb.workbook.metrics import MIME, quantity
 
 

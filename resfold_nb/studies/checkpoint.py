@@ -43,8 +43,6 @@ def load_checkpoint(path: str | Path, device: torch.device | str = "cpu") -> tup
         predictor = build(recipe)
         predictor.load_state_dict(weights)
     except (SafetensorError, KeyError, TypeError, ValueError, RuntimeError) as error:
-        raise ValueError(
-            f"{path} is not a checkpoint of this workbook, or it is damaged ({error}); "
-            "write it again with save_checkpoint"
-        ) from error
+        raise ValueError(f"{path} is not a checkpoint of this workbook, or it is damaged ({error}); write it again "
+                         "with save_checkpoint") from error
     return predictor.to(device), recipe

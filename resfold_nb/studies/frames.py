@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,7 +12,7 @@ import numpy as np
 
 from resfold_nb.data import data_directory
 from resfold_nb.measure import Run
-from resfold_nb.studies.plans import STUDIES, Cell
+from resfold_nb.studies.plans import STUDIES
 from resfold_nb.training import Recipe
 
 if TYPE_CHECKING:
@@ -33,12 +33,9 @@ def load(study: str, profile: str = "laptop", table: str = "errors") -> pd.DataF
     """A study's recorded numbers, checked against the recipes of today's plan.
 
     Columns of every table: study, variant, setting, change, recipe, form, hash, protein, seed, and the recipe's
-    fields. A row whose recipe has changed since is dropped, and said. Empty where nothing was recorded.
-
-    Parameters
-    ----------
-    table : "errors", a row for each run, step and t (0 ... 49, or "sampled"), with rmse and rmsd in Å; "quantities",
-        what was measured when the runs had ended, with quantity and value; "runs", what a run cost and where it ran.
+    fields. A row whose recipe has changed since is dropped, and said. Empty where nothing was recorded. `table` is
+    "errors", a row for each run, step and t (0 ... 49, or "sampled"), with rmse and rmsd in Å; "quantities", what was
+    measured when the runs had ended, with quantity and value; or "runs", what a run cost and where it ran.
 
     Raises ValueError for an unknown study or table.
     """
@@ -56,7 +53,9 @@ def _read(folder: Path, study: str, profile: str, table: str) -> tuple[pd.DataFr
     """The frame, and how many of its runs were dropped; `folder` is part of the cache's key."""
     import pandas as pd
 
-    known = pd.DataFrame([_about(study, cell) for cell in _kinds(STUDIES[study](profile))])
+    kinds = {(cell.recipe.hash, cell.protein): cell for cell in STUDIES[study](profile)}
+    known = pd.DataFrame([{"study": study, "variant": c.variant, "setting": c.setting, "change": c.change,
+                           "protein": c.protein} | _fields(c.recipe) for c in kinds.values()])
     path = folder / f"{table_name(study, profile)}{SUFFIXES[table]}"
     if not path.exists():
         return pd.DataFrame(columns=[*known.columns, "seed", *MEASURED[table]]), 0
@@ -67,16 +66,6 @@ def _read(folder: Path, study: str, profile: str, table: str) -> tuple[pd.DataFr
     found = rows.merge(known, on=KEY, how="inner")
     runs = [len(frame.drop_duplicates([*KEY, "seed"])) for frame in (rows, found)]
     return found[[*known.columns, *rows.columns[len(KEY):]]], runs[0] - runs[1]
-
-
-def _kinds(cells: Iterable[Cell]) -> list[Cell]:
-    """One cell of each recipe and protein."""
-    return list({(cell.recipe.hash, cell.protein): cell for cell in cells}.values())
-
-
-def _about(study: str, cell: Cell) -> dict[str, Any]:
-    return {"study": study, "variant": cell.variant, "setting": cell.setting, "change": cell.change,
-            "protein": cell.protein} | _fields(cell.recipe)
 
 
 def _fields(recipe: Recipe) -> dict[str, Any]:
@@ -96,13 +85,12 @@ def frame_of(runs: Mapping[str, Run]) -> pd.DataFrame:
     """Live runs, name -> `measure.train_and_measure`, as the errors frame of `load`; the name is the variant."""
     import pandas as pd
 
-    rows = [
-        {"study": "live", "variant": name, "setting": run.recipe.name, "change": "", "protein": "",
-         "seed": run.seed, "step": mark.step, "t": t, "rmse": rmse, "rmsd": rmsd} | _fields(run.recipe)
+    return pd.DataFrame([
+        {"study": "live", "variant": name, "setting": run.recipe.name, "change": "", "protein": "", "seed": run.seed,
+         "step": mark.step, "t": t, "rmse": rmse, "rmsd": rmsd} | _fields(run.recipe)
         for name, run in runs.items() for mark in run.marks
         for t, rmse, rmsd in (*zip(mark.errors.t.tolist(), mark.errors.rmse, mark.errors.rmsd, strict=True),
-                              ("sampled", mark.sampled_rmse, mark.sampled_rmsd))]
-    return pd.DataFrame(rows)
+                              ("sampled", mark.sampled_rmse, mark.sampled_rmsd))])
 
 
 def benchmark(name: str) -> pd.DataFrame:
@@ -119,21 +107,18 @@ def samples(study: str, recipe: Recipe, protein: str, profile: str = "laptop") -
     One structure of each chain, of those trained on and of those held out.
     """
     path = data_directory() / "recorded" / f"{table_name(study, profile)}_samples.npz"
-    start = f"{recipe.hash}-{protein}-"
     if not path.exists():
         return {}
     with np.load(path) as stored:
-        keys = sorted((key for key in stored.files if key.startswith(start)), key=lambda k: int(k.split("-")[-1]))
-        if not keys:
-            return {}
-        ids, at = stored[f"ids-{protein}"].tolist(), np.cumsum(stored[f"lengths-{protein}"])[:-1]
-        points = {int(key.removeprefix(start)): np.split(stored[key].reshape(-1, 3) / 100, at) for key in keys}
-        return {seed: dict(zip(ids, chains, strict=True)) for seed, chains in points.items()}
+        start = f"{recipe.hash}-{protein}-"
+        seeds = sorted(int(key.removeprefix(start)) for key in stored.files if key.startswith(start))
+        points = {seed: stored[f"{start}{seed}"].reshape(-1, 3) / 100 for seed in seeds}
+        ids, at = (stored[f"ids-{protein}"], np.cumsum(stored[f"lengths-{protein}"])[:-1]) if seeds else ((), 0)
+        return {seed: dict(zip(map(str, ids), np.split(x, at), strict=True)) for seed, x in points.items()}
 
 
 def steps_to_pass(steps: np.ndarray, values: np.ndarray, limit: float) -> float:
     """First step at which a curve is at or below `limit` and stays there; inf if it never is."""
     above = np.flatnonzero(values > limit)
-    if len(above) == 0:
-        return float(steps[0])
-    return float(steps[above[-1] + 1]) if above[-1] + 1 < len(steps) else float("inf")
+    first = above[-1] + 1 if len(above) else 0
+    return float(steps[first]) if first < len(steps) else float("inf")

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import combinations, product
 
 from resfold_nb.model import AtomSize
 from resfold_nb.studies.proteins import FIRST_TEN, HUNDRED, TEN_CHAINS
@@ -15,8 +15,7 @@ from resfold_nb.training.recipes import FROZEN_ON
 FORMS_COMPARED = ("residual", "x0", "skip_unscaled", "scaled_no_skip")
 CONTRAST_PROTEINS = ("1HZ6_A", "1R69_A", "1TG0_A", "1CY5_A")
 SEEDS = 3
-CLAMPED = dict(marks=5, measured="core")
-"""How the core and the full size are measured: at fewer steps, sampled with and without clamp."""
+CLAMPED = dict(marks=5, measured="core")  # measured at fewer steps, sampled with and without clamp
 
 FORM_NAMES = {"residual": "scaled residual", "x0": "A", "eps": "B", "v": "C", "edm": "EDM",
               "skip_unscaled": "skip, no scale", "scaled_no_skip": "scale, no skip"}
@@ -55,50 +54,41 @@ def changed(**changes: object) -> Variant:
     return lambda recipe: recipe.but(**changes)
 
 
-def rolled(calls: int, *, share: float = 0.25, equal_calls: bool = False, form: str = "x0",
-           random: bool = False, through: bool = True, **changes: object) -> Variant:
-    """A variant with rollouts in a `share` of its steps.
-
-    `equal_calls` takes as many steps as make the network calls of the run without rollouts.
-    """
-    rollout = Rollout(calls, random, share, through)
-
-    def variant(recipe: Recipe) -> Recipe:
-        rolled = recipe.but(form=form, rollout=rollout, **changes)
-        fewer = round(recipe.steps * recipe.network_calls / rolled.network_calls)
-        return rolled.but(steps=fewer) if equal_calls else rolled
-
-    return variant
+def rolled(calls: int, *, share: float = 0.25, random: bool = False, through: bool = True, form: str = "x0",
+           **changes: object) -> Variant:
+    """A variant with rollouts in a `share` of its steps."""
+    return changed(form=form, rollout=Rollout(calls, random, share, through), **changes)
 
 
-def longer(factor: float, **changes: object) -> Variant:
-    """A variant with `factor` times the steps."""
-    return lambda recipe: recipe.but(steps=round(factor * recipe.steps), **changes)
+def equal_calls(variant: Variant) -> Variant:
+    """The variant with as many steps as make the network calls of the recipe that it changes."""
+    return lambda recipe: (new := variant(recipe)).but(
+        steps=round(recipe.steps * recipe.network_calls / new.network_calls))
 
 
-BLIND = dict(form="x0", trunk_sees_points=False, denoiser_sees_points=False, time_embedding="none")
 CLEAN = dict(trunk_sees_points=False)
 RISING = Curriculum("linear", 0.5)
 
 VARIANTS: dict[str, Variant] = {
     "scaled residual": changed(form="residual"),
     "A": changed(form="x0"),
-    "A, blind to x_t and t": changed(**BLIND),
+    "A, blind to x_t and t": changed(
+        form="x0", trunk_sees_points=False, denoiser_sees_points=False, time_embedding="none"),
     "B": changed(form="eps"),
     "B, the report's loss": changed(form="eps", loss_space="F"),
     "C": changed(form="v"),
     "A + D": rolled(5),
     "A + D, random K": rolled(10, random=True),
     "A + D, stopped gradient": rolled(5, through=False),
-    "A + D, equal calls": rolled(5, equal_calls=True),
-    "A + D alone": rolled(5, share=1.0, equal_calls=True),
+    "A + D, equal calls": equal_calls(rolled(5)),
+    "A + D alone": equal_calls(rolled(5, share=1.0)),
     "A, superposed loss": changed(form="x0", superposed=True),
     "A + D, superposed loss": rolled(5, superposed=True),
     "scaled residual + D": rolled(5, form="residual"),
     "scaled residual + E": changed(form="residual", **CLEAN),
     "A + E": changed(form="x0", **CLEAN),
     "A + E, one more denoiser block": changed(form="x0", denoiser_blocks=3, **CLEAN),
-    "A, 1.75 times the steps": longer(1.75, form="x0"),
+    "A, 1.75 times the steps": lambda recipe: recipe.but(form="x0", steps=round(1.75 * recipe.steps)),
     "A, 4 atoms": changed(form="x0", atoms=AtomSize(blocks=0)),
     "A, 4 atoms, no attention": changed(form="x0", atoms=AtomSize(reach="none")),
     "A, 4 atoms, attention": changed(form="x0", atoms=AtomSize(skips=False)),
@@ -116,8 +106,7 @@ VARIANTS: dict[str, Variant] = {
     "A, cosine curriculum": changed(form="x0", curriculum=Curriculum("cosine", 0.5)),
     "scaled residual, linear curriculum": changed(form="residual", curriculum=RISING),
     "path 2: B + E": changed(form="eps", loss_space="F", **CLEAN),
-    "path 3: B + E + D + curriculum": rolled(5, form="eps", loss_space="F", curriculum=RISING, **CLEAN),
-}
+    "path 3: B + E + D + curriculum": rolled(5, form="eps", loss_space="F", curriculum=RISING, **CLEAN)}
 """Variants of a recipe by the name that notebooks and studies call them."""
 
 ONE, TURNED, TEN, HUNGRY = "one protein", "random rotations", "ten chains", "starved"
@@ -125,11 +114,9 @@ SETTINGS = {ONE: ("well_fed", FROZEN_ON), HUNGRY: ("starved", FROZEN_ON), TURNED
             TEN: ("ten_chains", TEN_CHAINS)}
 """Setting -> the named recipe and what it is trained on."""
 
-Plan = Sequence[tuple[Sequence[str], Sequence[str]]]
-
 THREE = (ONE, TURNED, TEN)
 BASE, BLINDED = (("scaled residual", "A"), THREE), (("A, blind to x_t and t",), THREE)
-PLANS: dict[str, Plan] = {
+PLANS: dict[str, Sequence[tuple[Sequence[str], Sequence[str]]]] = {
     "epsilon": (BASE, (("B", "B, the report's loss"), (*THREE, HUNGRY))),
     "velocity": (BASE, (("B", "C"), THREE), (("C",), (HUNGRY,)), BLINDED),
     "rollout": (BASE, (("A + D",), THREE), (("A + D, equal calls",), (ONE, TURNED)),
@@ -160,29 +147,22 @@ def variant(name: str, setting: str, profile: str = "laptop") -> Recipe:
 
 
 def contrast(profile: str = "laptop") -> list[Cell]:
-    """The 2 x 2 of skip and scale: starved on four proteins, the other recipes on the first.
+    """The 2 x 2 of skip and scale: starved on four proteins (five seeds), the other recipes on the first (three).
 
-    Five seeds where the recipe was to be tested, three for the other two. At full size (profile gpu) measuring takes
-    longer than training: it is measured less often.
+    At full size (profile gpu) measuring takes longer than training: it is measured less often.
     """
     first, others = CONTRAST_PROTEINS[:1], CONTRAST_PROTEINS[1:]
     plan = [("starved", first, 5), ("well_fed", first, 3), ("as_published", first, 3), ("starved", others, 5)]
-    return [
-        Cell(named_recipe(name, profile, form=form), protein, seed, profile, **CLAMPED if profile == "gpu" else {})
-        for name, proteins, seeds in plan
-        for protein, seed, form in itertools.product(proteins, range(seeds), FORMS_COMPARED)
-    ]
+    return [Cell(named_recipe(name, profile, form=form), protein, seed, profile, **CLAMPED if profile == "gpu" else {})
+            for name, proteins, seeds in plan
+            for protein, seed, form in product(proteins, range(seeds), FORMS_COMPARED)]
 
 
 def planned(study: str, profile: str = "laptop") -> list[Cell]:
     """The runs of one of `PLANS`, seed by seed, so that an unfinished study has every variant."""
-    return [
-        Cell(variant(name, SETTINGS[setting][0], profile), SETTINGS[setting][1], seed, profile, variant=name,
-             setting=setting)
-        for seed in range(SEEDS)
-        for names, settings in PLANS[study]
-        for setting, name in itertools.product(settings, names)
-    ]
+    return [Cell(variant(name, recipe, profile), protein, seed, profile, variant=name, setting=setting)
+            for seed in range(SEEDS) for names, settings in PLANS[study]
+            for setting in settings for recipe, protein in (SETTINGS[setting],) for name in names]
 
 
 CORE_PROTEINS = CONTRAST_PROTEINS[:2]
@@ -190,11 +170,9 @@ CORE_RECIPES = ("starved", "well_fed", "as_published")
 CORE_FORMS = (*FORMS_COMPARED, "eps", "v", "edm")
 CORE_SEEDS, MAP_SEEDS, FACTOR_SEEDS = 5, 3, 2
 
+# Of the regime map: steps x noise levels (the first two have equal steps, the last two draws), and depth.
 BUDGETS = {"500 steps x 1": (500, 1), "500 steps x 4": (500, 4), "2,000 steps x 1": (2000, 1)}
-"""Of the regime map: steps x noise levels. The first two have equal steps, the last two draws."""
-
-DEPTHS = {"3 layers": (1, 2), "16 layers": (9, 7)}
-"""Of the regime map: trunk layers and denoiser blocks."""
+DEPTHS = {"3 layers": (1, 2), "16 layers": (9, 7)}  # trunk layers, denoiser blocks
 
 FACTORS: dict[str, Variant] = {
     "learning rate x 0.3": lambda r: r.but(learning_rate=0.3 * r.learning_rate),
@@ -210,8 +188,8 @@ FACTORS: dict[str, Variant] = {
     "zero-initialised output": changed(zero_init_output=True),
     "t = 0 never drawn": changed(first_timestep=1),
 }
-"""Changes of one thing in a recipe. Clamping x0 and starting from a noise that still holds signal are no changes of
-training: every run of the core is sampled with and without."""
+"""Changes of one thing in a recipe's training. Every run of the core is sampled with and without clamp, and from noise
+that still holds signal."""
 
 
 def factor_applies(factor: str, recipe: Recipe) -> bool:
@@ -230,56 +208,41 @@ def regime(budget: str, depth: str, form: str, profile: str = "laptop") -> Recip
 
 def _regimes(forms: Sequence[str], proteins: Sequence[str], seeds: int, profile: str) -> list[Cell]:
     return [Cell(regime(steps, depth, form, profile), protein, seed, profile, setting=f"{steps}, {depth}", **CLAMPED)
-            for seed in range(seeds)
-            for steps, depth, form, protein in itertools.product(BUDGETS, DEPTHS, forms, proteins)]
+            for seed, steps, depth, form, protein in product(range(seeds), BUDGETS, DEPTHS, forms, proteins)]
+
+
+def crossed(base: Recipe, *factors: str) -> Recipe | None:
+    """Factors changed at once; None where one of them means nothing beside the others."""
+    # the loss in F space comes last, because superposition and pair distances do not exist there
+    for factor in sorted(factors, key=lambda name: name == "F-space loss"):
+        if not factor_applies(factor, base):
+            return None
+        base = FACTORS[factor](base)
+    return base
+
+
+def _factors(at_once: int, seeds: int, profile: str) -> list[Cell]:
+    return [Cell(recipe, CORE_PROTEINS[0], seed, profile, marks=0, measured="none", change=" + ".join(factors))
+            for seed, name, form in product(range(seeds), CORE_RECIPES, ("residual", "x0"))
+            for factors in combinations(FACTORS, at_once)
+            if (recipe := crossed(named_recipe(name, profile, form=form), *factors)) is not None]
 
 
 def core(profile: str = "laptop") -> list[Cell]:
     """The causal experiment: forms x recipes x proteins, the regime map, one factor at a time."""
-    forms = [
-        Cell(named_recipe(name, profile, form=form), protein, seed, profile, **CLAMPED)
-        for seed in range(CORE_SEEDS)
-        for protein, name, form in itertools.product(CORE_PROTEINS, CORE_RECIPES, CORE_FORMS)
-    ]
-    factors = [
-        Cell(FACTORS[factor](base), CORE_PROTEINS[0], seed, profile, marks=0, measured="none", change=factor)
-        for seed in range(FACTOR_SEEDS)
-        for name, form in itertools.product(CORE_RECIPES, ("residual", "x0"))
-        for factor in FACTORS
-        if factor_applies(factor, base := named_recipe(name, profile, form=form))
-    ]
+    plan = product(range(CORE_SEEDS), CORE_PROTEINS, CORE_RECIPES, CORE_FORMS)
+    forms = [Cell(named_recipe(name, profile, form=form), protein, seed, profile, **CLAMPED)
+             for seed, protein, name, form in plan]
     early = 3 * len(forms) // CORE_SEEDS
     # the last seeds come last, so that an unfinished study still has every recipe
-    return _unique([*forms[:early], *_regimes(FORMS_COMPARED, CORE_PROTEINS[:1], MAP_SEEDS, profile), *factors,
-                    *forms[early:]])
-
-
-def crossed(first: str, second: str, base: Recipe) -> Recipe | None:
-    """Two factors changed at once; None where one of them means nothing beside the other.
-
-    The loss in F space comes last, because superposition and pair distances do not exist there.
-    """
-    crossed = base
-    for factor in sorted((first, second), key=lambda name: name == "F-space loss"):
-        if not factor_applies(factor, crossed):
-            return None
-        crossed = FACTORS[factor](crossed)
-    return crossed
+    return _unique([*forms[:early], *_regimes(FORMS_COMPARED, CORE_PROTEINS[:1], MAP_SEEDS, profile),
+                    *_factors(1, FACTOR_SEEDS, profile), *forms[early:]])
 
 
 def full(profile: str = "laptop") -> list[Cell]:
-    """The core, every form on the regime map and both proteins, and every pair of factors.
-
-    Some 1,700 runs, for a GPU or some nights; it resumes. Profile gpu is the full size.
-    """
-    pairs = [
-        Cell(recipe, CORE_PROTEINS[0], seed, profile, marks=0, measured="none", change=f"{first} + {second}")
-        for seed in range(MAP_SEEDS)
-        for name, form in itertools.product(CORE_RECIPES, ("residual", "x0"))
-        for first, second in itertools.combinations(FACTORS, 2)
-        if (recipe := crossed(first, second, named_recipe(name, profile, form=form))) is not None
-    ]
-    return _unique([*core(profile), *_regimes(CORE_FORMS, CORE_PROTEINS, CORE_SEEDS, profile), *pairs])
+    """The core, every form on the regime map and both proteins, and every pair of factors: some 1,700 runs."""
+    return _unique([*core(profile), *_regimes(CORE_FORMS, CORE_PROTEINS, CORE_SEEDS, profile),
+                    *_factors(2, MAP_SEEDS, profile)])
 
 
 def _unique(cells: Sequence[Cell]) -> list[Cell]:
@@ -299,16 +262,11 @@ def hundred(profile: str = "laptop") -> list[Cell]:
             "100 chains, rotated": (HUNDRED, ("scaled residual", "A", "C"), {"rotate": True}),
             "10 chains": (FIRST_TEN, MANY_VARIANTS, {}),
             "1 chain": (FROZEN_ON, ("scaled residual", "A"), {"scale": "training set"})}
-    return [
-        Cell(variant(name, "many_chains", profile).but(**changes), protein, seed, profile,
-             marks=0, measured="structures", variant=name, setting=setting)
-        for seed in range(SEEDS)
-        for setting, (protein, names, changes) in plan.items()
-        for name in names
-    ]
+    return [Cell(variant(name, "many_chains", profile).but(**changes), protein, seed, profile, marks=0,
+                 measured="structures", variant=name, setting=setting)
+            for seed in range(SEEDS) for setting, (protein, names, changes) in plan.items() for name in names]
 
 
 STUDIES: dict[str, Callable[[str], list[Cell]]] = {
     "contrast": contrast, "core": core, "full": full, "hundred": hundred,
-    **{name: partial(planned, name) for name in PLANS}
-}
+    **{name: partial(planned, name) for name in PLANS}}

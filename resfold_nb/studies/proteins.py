@@ -7,27 +7,20 @@ from functools import lru_cache
 from resfold_nb.data import Batch, catalogue, load, make_batch, training_set_scale
 from resfold_nb.training import Recipe
 
-TEN_CHAINS = "ten_chains"
-"""Stands for the ten chains where the name of a protein is expected."""
-
-FIRST_TEN, HUNDRED = "first_ten_chains", "hundred_chains"
-"""The same for the hundred training chains of notebook 15, and for the first ten of them."""
-
-HUNDRED_LENGTHS = (40, 72)
+TEN_CHAINS, FIRST_TEN, HUNDRED = "ten_chains", "first_ten_chains", "hundred_chains"
+"""Sets of chains, where the name of a protein is expected; the last two are of notebook 15."""
 
 
 @lru_cache(maxsize=1)
 def ten_chain_ids() -> tuple[str, ...]:
     """The first ten training monomers of 40 to 48 residues, by id."""
-    entries = catalogue(kind="monomer", split="train", min_length=40, max_length=48)
-    return tuple(entry.id for entry in entries[:10])
+    return tuple(e.id for e in catalogue(kind="monomer", split="train", min_length=40, max_length=48)[:10])
 
 
 @lru_cache(maxsize=2)
 def hundred_ids(split: str = "train") -> tuple[str, ...]:
     """The first hundred training monomers of 40 to 72 residues, by id, or all held-out ones."""
-    short, long = HUNDRED_LENGTHS
-    entries = catalogue(kind="monomer", split=split, min_length=short, max_length=long)
+    entries = catalogue(kind="monomer", split=split, min_length=40, max_length=72)
     return tuple(entry.id for entry in entries[: 100 if split == "train" else None])
 
 
@@ -53,8 +46,5 @@ def batch_for(recipe: Recipe, protein: str) -> Batch:
 
 
 def held_out_batch(trained: Batch, points: str = "centroid") -> Batch:
-    """The held-out chains of the hundred's lengths, in the units of a batch that was trained on.
-
-    Their own size is never looked at.
-    """
+    """The held-out chains of the hundred's lengths, in the units of a batch that was trained on."""
     return make_batch([load(name) for name in hundred_ids("test")], scale=float(trained.scale[0]), points=points)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import product
+from typing import Any
 
 import numpy as np
 import torch
@@ -26,53 +28,40 @@ def quantities(run: Run, batch: Batch, copies: int = 4, measured: str = "all") -
     return MEASURED[measured](run, batch, copies)
 
 
-def every_quantity(run: Run, batch: Batch, copies: int = 4) -> dict[str, float]:
+def every_quantity(run: Run, batch: Batch, copies: int) -> dict[str, float]:
     """Every quantity that applies to a run."""
     found = few_step_errors(run, batch, copies) | clamped_errors(run, batch, copies)
     found |= misled_errors(run, batch) | probe_scores(run, batch)
-    if run.recipe.atoms is not None:
-        found |= atom_errors(run, batch, copies)
-    return found
+    return found if run.recipe.atoms is None else found | atom_errors(run, batch, copies)
 
 
-def few_step_errors(run: Run, batch: Batch, copies: int = 4) -> dict[str, float]:
+def few_step_errors(run: Run, batch: Batch, copies: int) -> dict[str, float]:
     """Error of samples from 49, 25, 10, 5 and 1 network calls, DDPM and DDIM (eta = 0)."""
     found = {}
-    for sampler in ("ddpm", "ddim"):
-        for calls in CALLS:
-            samples = sample(run.predictor, batch, copies=copies, sampler=sampler,
-                             timesteps=spaced_timesteps(calls), x0_clamp=run.recipe.x0_clamp)
-            found |= _both(f"{sampler}, {calls} calls", *sample_errors(samples.final, batch))
+    for sampler, calls in product(("ddpm", "ddim"), CALLS):
+        found |= _sampled(f"{sampler}, {calls} calls", run, batch, copies, sampler=sampler,
+                          timesteps=spaced_timesteps(calls))
     return found
 
 
-def start_errors(run: Run, batch: Batch, copies: int = 4) -> dict[str, float]:
+def start_errors(run: Run, batch: Batch, copies: int) -> dict[str, float]:
     """Error of samples with and without a clamp, and from an x_t at T - 1 that holds its signal.
 
     Training sees a x0 + s eps at t = T - 1, with a > 0; sampling starts from noise alone.
     """
-    samples = sample(run.predictor, batch, copies=copies, x0_clamp=run.recipe.x0_clamp, signal=True)
-    started = _both("sampled, started with signal", *sample_errors(samples.final, batch))
+    started = _sampled("sampled, started with signal", run, batch, copies, signal=True)
     return clamped_errors(run, batch, copies) | started
 
 
-def held_out_errors(run: Run, batch: Batch, copies: int = 4) -> dict[str, float]:
-    """Error by timestep on chains that were not trained on."""
-    held_out = held_out_batch(batch, run.recipe.point_set)
-    errors = error_by_timestep(run.predictor, held_out, draws=1, timesteps=LEVELS, rotate=run.recipe.rotate)
-    found = {}
-    for t, plain, superposed in zip(errors.t, errors.rmse, errors.rmsd, strict=True):
-        found |= _both(f"held out, t = {t}", plain, superposed)
-    return found
-
-
-def clamped_errors(run: Run, batch: Batch, copies: int = 4) -> dict[str, float]:
+def clamped_errors(run: Run, batch: Batch, copies: int) -> dict[str, float]:
     """Error of samples when x0_pred is clamped to +-3 in each step, and when it is not."""
-    found = {}
-    for name, clamp in (("not clamped", None), ("clamped to 3", CLAMP)):
-        samples = sample(run.predictor, batch, copies=copies, x0_clamp=clamp)
-        found |= _both(f"sampled, {name}", *sample_errors(samples.final, batch))
-    return found
+    return (_sampled("sampled, not clamped", run, batch, copies, x0_clamp=None)
+            | _sampled("sampled, clamped to 3", run, batch, copies, x0_clamp=CLAMP))
+
+
+def held_out_errors(run: Run, batch: Batch, copies: int) -> dict[str, float]:
+    """Error by timestep on chains that were not trained on."""
+    return _by_timestep("held out", run, held_out_batch(batch, run.recipe.point_set), draws=1)
 
 
 def misled_errors(run: Run, batch: Batch) -> dict[str, float]:
@@ -100,22 +89,16 @@ def probe_scores(run: Run, batch: Batch) -> dict[str, float]:
             for t, value in zip(LEVELS, values, strict=True)}
 
 
-def atom_errors(run: Run, batch: Batch, copies: int = 4) -> dict[str, float]:
+def atom_errors(run: Run, batch: Batch, copies: int) -> dict[str, float]:
     """Errors of the residues' centroids, and of bonds and angles of sampled backbones."""
-    errors = error_by_timestep(run.predictor, batch, draws=2, timesteps=LEVELS,
-                               rotate=run.recipe.rotate, centroids=True)
-    found = {}
-    for t, plain, superposed in zip(errors.t, errors.rmse, errors.rmsd, strict=True):
-        found |= _both(f"centroids, t = {t}", plain, superposed)
     samples = sample(run.predictor, batch, copies=copies, x0_clamp=run.recipe.x0_clamp)
-    found |= _both("centroids, sampled", *sample_errors(samples.final, batch, centroids=True))
-    return found | _bonds(samples.final.cpu().numpy(), batch, copies)
+    return (_by_timestep("centroids", run, batch, draws=2, centroids=True)
+            | _both("centroids, sampled", *sample_errors(samples.final, batch, centroids=True))
+            | _bonds(samples.final.cpu().numpy(), batch, copies))
 
 
 MEASURED: dict[str, Callable[[Run, Batch, int], dict[str, float]]] = {
-    "all": every_quantity, "core": start_errors, "structures": held_out_errors,
-    "none": lambda run, batch, copies: {},
-}
+    "all": every_quantity, "core": start_errors, "structures": held_out_errors, "none": lambda run, batch, copies: {}}
 
 
 def _bonds(points: np.ndarray, batch: Batch, copies: int) -> dict[str, float]:
@@ -124,10 +107,20 @@ def _bonds(points: np.ndarray, batch: Batch, copies: int) -> dict[str, float]:
     for i, structure in enumerate(points.reshape(len(batch), copies, *points.shape[1:])):
         length = int(batch.mask[i].sum())
         linked = (batch.position[i, :length].diff() == 1).numpy()
-        atoms = structure[:, : 4 * length] * float(batch.scale[i])
-        each.append(geometry_errors(atoms, linked))
+        each.append(geometry_errors(structure[:, : 4 * length] * float(batch.scale[i]), linked))
     return {f"{name}, deviation ({'°' if name.count('-') == 2 else 'Å'})":
             float(np.mean([errors[name] for errors in each])) for name in each[0]}
+
+
+def _by_timestep(name: str, run: Run, batch: Batch, **options: int) -> dict[str, float]:
+    errors = error_by_timestep(run.predictor, batch, timesteps=LEVELS, rotate=run.recipe.rotate, **options)
+    rows = zip(errors.t, errors.rmse, errors.rmsd, strict=True)
+    return {k: x for t, *both in rows for k, x in _both(f"{name}, t = {t}", *both).items()}
+
+
+def _sampled(name: str, run: Run, batch: Batch, copies: int, **how: Any) -> dict[str, float]:
+    samples = sample(run.predictor, batch, copies=copies, **{"x0_clamp": run.recipe.x0_clamp} | how)
+    return _both(name, *sample_errors(samples.final, batch))
 
 
 def _both(name: str, plain: np.ndarray, superposed: np.ndarray) -> dict[str, float]:

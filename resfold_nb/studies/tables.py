@@ -1,4 +1,4 @@
-"""A study's results as the tidy tables that are committed and read back by `recorded`."""
+"""A study's results as the tidy tables that are committed and read back by `frames`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import gzip
 import io
 import json
 import platform
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,29 +22,22 @@ from resfold_nb.model import count_parameters
 from resfold_nb.studies.plans import Cell
 from resfold_nb.studies.store import Result
 
-TABLE_FIELDS = ("recipe", "form", "hash", "protein", "seed", "step", "t", "rmse", "rmsd")
-RUN_FIELDS = ("recipe", "form", "hash", "protein", "seed", "profile", "steps", "noise_levels",
-              "parameters", "calls", "teraflop", "megabytes", "seconds", "device", "threads",
-              "torch", "python", "machine", "numpy", "package", "host")
-QUANTITY_FIELDS = ("recipe", "form", "hash", "protein", "seed", "quantity", "value")
-FAILED_FIELDS = ("recipe", "form", "hash", "protein", "seed", "reason")
-KEY = TABLE_FIELDS[:5]
+KEY = ("recipe", "form", "hash", "protein", "seed")
+TABLE_FIELDS = (*KEY, "step", "t", "rmse", "rmsd")
+RUN_FIELDS = (*KEY, "profile", "steps", "noise_levels", "parameters", "calls", "teraflop", "megabytes", "seconds",
+              "device", "threads", "torch", "python", "machine", "numpy", "package", "host")
 
 
 def about(cell: Cell, finished: Run, device: str, cost: Cost) -> dict[str, Any]:
     """The row of a run in NAME_runs.csv."""
-    recipe = cell.recipe
-    values = (recipe.name, recipe.form, recipe.hash, cell.protein, cell.seed, cell.profile, recipe.steps,
-              recipe.noise_levels, count_parameters(finished.predictor), recipe.network_calls,
-              round(cost.teraflop, 4), round(cost.megabytes, 2), round(finished.train_seconds, 2),
-              device_name(device), torch.get_num_threads(), torch.__version__, platform.python_version(),
-              platform.machine(), np.__version__, resfold_nb.__version__, platform.node())
+    recipe, named = cell.recipe, device
+    if device.startswith("cuda"):
+        named = f"cuda, {torch.cuda.get_device_name(device)}"
+    values = (*_key(cell), cell.profile, recipe.steps, recipe.noise_levels, count_parameters(finished.predictor),
+              recipe.network_calls, round(cost.teraflop, 4), round(cost.megabytes, 2),
+              round(finished.train_seconds, 2), named, torch.get_num_threads(), torch.__version__,
+              platform.python_version(), platform.machine(), np.__version__, resfold_nb.__version__, platform.node())
     return dict(zip(RUN_FIELDS, values, strict=True))
-
-
-def device_name(device: str) -> str:
-    """A device as tables name it: "cpu", or "cuda" with the GPU's own name."""
-    return f"cuda, {torch.cuda.get_device_name(device)}" if device.startswith("cuda") else device
 
 
 def error_rows(finished: Run) -> Iterator[tuple[Any, ...]]:
@@ -59,16 +52,17 @@ def error_rows(finished: Run) -> Iterator[tuple[Any, ...]]:
 def write_tables(out: Path, name: str, results: list[Result]) -> None:
     """NAME.csv.gz (errors by step and t), NAME_quantities.csv.gz (what was measured at the end), NAME_runs.csv (every
     run), NAME_recipes.json and, if structures were kept, NAME_samples.npz."""
-    table = [dict(zip(TABLE_FIELDS, (*_key(r), *row), strict=True)) for r in results for row in r["rows"]]
-    write_whole(out / f"{name}.csv.gz", gzip.compress(_csv(TABLE_FIELDS, table), mtime=0))
-    ends = [dict(zip(QUANTITY_FIELDS, (*_key(r), *pair), strict=True))
-            for r in results for pair in _rounded(r.get("quantities", {}))]
-    write_whole(out / f"{name}_quantities.csv.gz", gzip.compress(_csv(QUANTITY_FIELDS, ends), mtime=0))
-    write_whole(out / f"{name}_runs.csv", _csv(RUN_FIELDS, [r["about"] for r in results]))
+    keys = [(tuple(r["about"][field] for field in KEY), r) for r in results]
+    rows = _csv(TABLE_FIELDS, ((*key, *row) for key, r in keys for row in r["rows"]))
+    write_whole(out / f"{name}.csv.gz", gzip.compress(rows, mtime=0))
+    # to a ten-thousandth, which is finer than any seed's spread
+    ends = ((*key, what, round(x, 4)) for key, r in keys for what, x in r.get("quantities", {}).items())
+    write_whole(out / f"{name}_quantities.csv.gz", gzip.compress(_csv((*KEY, "quantity", "value"), ends), mtime=0))
+    runs = ([r["about"].get(field, "") for field in RUN_FIELDS] for r in results)
+    write_whole(out / f"{name}_runs.csv", _csv(RUN_FIELDS, runs))
     recipes = {r["about"]["hash"]: r["recipe"] for r in results}
     write_whole(out / f"{name}_recipes.json", (json.dumps(recipes, indent=1) + "\n").encode())
-    arrays = _sample_arrays(results)
-    if arrays:
+    if arrays := _sample_arrays(results):
         packed = io.BytesIO()
         np.savez_compressed(packed, **arrays)
         write_whole(out / f"{name}_samples.npz", packed.getvalue())
@@ -77,12 +71,10 @@ def write_tables(out: Path, name: str, results: list[Result]) -> None:
 def write_failures(out: Path, name: str, failed: Sequence[tuple[Cell, str]]) -> None:
     """NAME_failed.csv, a row a run that failed; no file when none did."""
     path = out / f"{name}_failed.csv"
-    if not failed:
+    if failed:
+        write_whole(path, _csv((*KEY, "reason"), ((*_key(cell), reason) for cell, reason in failed)))
+    else:
         path.unlink(missing_ok=True)
-        return
-    rows = [dict(zip(FAILED_FIELDS, (c.recipe.name, c.recipe.form, c.recipe.hash, c.protein,
-                                     c.seed, reason), strict=True)) for c, reason in failed]
-    write_whole(path, _csv(FAILED_FIELDS, rows))
 
 
 def rows_in(out: Path, name: str) -> int:
@@ -91,17 +83,14 @@ def rows_in(out: Path, name: str) -> int:
     return len(path.read_text().splitlines()) - 1 if path.exists() else 0
 
 
-def _key(result: Result) -> tuple[Any, ...]:
-    return tuple(result["about"][field] for field in KEY)
+def _key(cell: Cell) -> tuple[str, str, str, str, int]:
+    return cell.recipe.name, cell.recipe.form, cell.recipe.hash, cell.protein, cell.seed
 
 
 def _sample_arrays(results: list[Result]) -> dict[str, np.ndarray]:
     """One flat array of 0.01 Å a run, and for each protein set the ids and lengths, in order."""
     arrays: dict[str, np.ndarray] = {}
-    for result in results:
-        samples, of = result.get("samples"), result["about"]
-        if not samples:
-            continue
+    for samples, of in ((r["samples"], r["about"]) for r in results if r.get("samples")):
         arrays[f"ids-{of['protein']}"] = np.array(list(samples))
         arrays[f"lengths-{of['protein']}"] = np.array([len(flat) // 3 for flat in samples.values()], dtype=np.int16)
         flat = np.array([x for each in samples.values() for x in each])
@@ -109,14 +98,7 @@ def _sample_arrays(results: list[Result]) -> dict[str, np.ndarray]:
     return arrays
 
 
-def _rounded(found: dict[str, float]) -> Iterator[tuple[str, float]]:
-    """To a ten-thousandth, which is finer than any seed's spread."""
-    return ((name, round(value, 4)) for name, value in found.items())
-
-
-def _csv(fields: Sequence[str], rows: list[dict[str, Any]]) -> bytes:
+def _csv(fields: Sequence[str], rows: Iterable[Sequence[Any]]) -> bytes:
     text = io.StringIO()
-    writer = csv.DictWriter(text, fields, restval="", lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
+    csv.writer(text, lineterminator="\n").writerows([fields, *rows])
     return text.getvalue().encode()

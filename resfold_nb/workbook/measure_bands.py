@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from importlib.metadata import version
 from pathlib import Path
 
-from resfold_nb.workbook import bands as bands_, processes, results, run_notebooks
+from resfold_nb.workbook import bands as bands_, results, run_notebooks
 from resfold_nb.workbook.bands import FEWEST_SEEDS, Band, Bands
 from resfold_nb.workbook.one_notebook import Job
 from resfold_nb.workbook.paths import BUILD, ROOT
@@ -36,7 +36,7 @@ def main(options: argparse.Namespace) -> int:
     _execute_unfinished(jobs, at_once)
     measured, failures = gather(jobs, old)
     keep = {name: old[name] for name in old if _still_there(name)}
-    note = {"torch": version("torch"), "numpy": version("numpy"), "threads": processes.threads_each(at_once)}
+    note = {"torch": version("torch"), "numpy": version("numpy"), "threads": run_notebooks.threads_each(at_once)}
     file = bands_.save(options.profile, keep | measured, note)
     print("\n".join([f"wrote {file}", *_remarks(measured), *failures]))
     return 1 if failures else 0
@@ -45,7 +45,7 @@ def main(options: argparse.Namespace) -> int:
 def plan(notebooks: Sequence[Path], options: argparse.Namespace, at_once: int) -> list[Job]:
     """A job for each seed and notebook."""
     folder = BUILD / "bands" / options.profile
-    common = _package_stamp(processes.threads_each(at_once))
+    common = _package_stamp(run_notebooks.threads_each(at_once))
     return [
         run_notebooks.job_for(
             notebook, folder / f"seed-{seed}", options.profile, seed, options.timeout,
@@ -74,7 +74,7 @@ def _execute_unfinished(jobs: Sequence[Job], at_once: int) -> None:
     todo = [job for job in jobs if results.stamp(Path(job.target)) != job.stamp]
     if len(todo) < len(jobs):
         print(f"{len(jobs) - len(todo)} of {len(jobs)} runs are kept from before.")
-    run_notebooks.execute(todo, at_once, note="runs")
+    run_notebooks.execute_all(todo, at_once, note="runs")
 
 
 def _result(job: Job) -> Result:

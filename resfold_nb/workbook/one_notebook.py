@@ -1,16 +1,14 @@
-"""Executing one notebook through papermill, in a process of its own.
+"""Executing one notebook through papermill.
 
-`python -m resfold_nb.workbook.one_notebook` reads a job from standard input. What happened is kept in the executed
-notebook's metadata, under "resfold", which is written last: a notebook that has it ran to its end or to its error.
+What happened is kept in the executed notebook's metadata, under "resfold", which is written last: a notebook that has
+it ran to its end or to its error.
 """
 
 from __future__ import annotations
 
-import json
-import sys
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -57,9 +55,11 @@ def check_parameters(job: Job) -> None:
 
 def execute(job: Job) -> None:
     """Execute the notebook and write it, then its page; errors of a cell are kept, not raised."""
-    started = time.monotonic()
+    started, target = time.monotonic(), Path(job.target)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.unlink(missing_ok=True)
     error = _papermill(job)
-    if job.html and Path(job.target).exists():
+    if job.html and target.exists():
         page_error = _page(job)  # a notebook that failed has a page too, up to its error
         error = error or page_error
     seconds = round(time.monotonic() - started, 2)
@@ -127,12 +127,3 @@ def _wake_after_sending() -> None:
 
     send.wakes = True
     Channel.send = send
-
-
-def to_json(job: Job) -> str:
-    """The job as text, for a process of its own."""
-    return json.dumps(asdict(job))
-
-
-if __name__ == "__main__":
-    execute(Job(**json.load(sys.stdin)))

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterable, Sequence
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing
 from pathlib import Path
 
 from tqdm import tqdm
 
-from resfold_nb.workbook import bands as bands_, processes, summary
-from resfold_nb.workbook.one_notebook import Job, check_parameters
+from resfold_nb.workbook import bands as bands_, results, summary
+from resfold_nb.workbook.environment import python_path
+from resfold_nb.workbook.one_notebook import Job, check_parameters, execute
 from resfold_nb.workbook.paths import NOTEBOOKS
 from resfold_nb.workbook.results import Result
+from resfold_nb.workers import carry_out, cores, local_lanes, terminated_like_ctrl_c
 
+LOG_TAIL = 2000  # characters of a crashed process's last words
 CELL_TIMEOUT = {"ci": 300, "laptop": 900, "gpu": 6 * 3600}  # seconds
 
 
@@ -31,7 +36,7 @@ def main(options: argparse.Namespace) -> int:
     except ValueError as error:
         print(error, file=sys.stderr)
         return 2
-    run = summary.Summary(options.profile, options.seed, tuple(execute(jobs, at_once)), bands)
+    run = summary.Summary(options.profile, options.seed, tuple(execute_all(jobs, at_once)), bands)
     run.write(folder)
     _write_texts(folder)
     print(run.text())
@@ -79,7 +84,7 @@ def check_at_once(jobs: int | None, profile: str) -> int:
     """
     if jobs is not None and jobs < 1:
         raise ValueError(f"--jobs must be at least 1, not {jobs}")
-    return jobs or (1 if profile == "gpu" else processes.cores())
+    return jobs or (1 if profile == "gpu" else cores())
 
 
 def prepare(jobs: Iterable[Job]) -> None:
@@ -88,12 +93,37 @@ def prepare(jobs: Iterable[Job]) -> None:
         check_parameters(job)
 
 
-def execute(jobs: Sequence[Job], at_once: int, note: str = "notebooks") -> list[Result]:
+def run_all(jobs: Sequence[Job], at_once: int) -> Iterator[tuple[Job, Result]]:
+    """Execute the jobs, `at_once` at a time, and yield each as it finishes.
+
+    An interrupt (ctrl-C, or SIGTERM) or an abandoned iterator ends every process, kernels too.
+    """
+    threads = str(threads_each(at_once))
+    variables = {"PYTHONPATH": python_path(), "OMP_NUM_THREADS": threads, "MKL_NUM_THREADS": threads,
+                 "JUPYTER_PREFER_ENV_PATH": "1",  # a kernel of this Python, not one in the home folder
+                 "PYDEVD_DISABLE_FILE_VALIDATION": "1"}
+    with tempfile.TemporaryDirectory() as folder, terminated_like_ctrl_c(variables):
+        log = Path(folder) / "workers.log"
+        with closing(carry_out(jobs, local_lanes(at_once, str(log)), execute)) as settled:
+            for job, _, error, _, _ in settled:
+                if error is None:
+                    yield job, results.read(Path(job.target))
+                else:
+                    words = log.read_text(errors="replace").strip()[-LOG_TAIL:]
+                    yield job, Result(job.name, 0.0, error=f"its process ended: {error}\n{words}".strip())
+
+
+def threads_each(at_once: int) -> int:
+    """Threads for each of several processes: more than the cores slow every one of them down."""
+    return max(1, cores() // at_once)
+
+
+def execute_all(jobs: Sequence[Job], at_once: int, note: str = "notebooks") -> list[Result]:
     """Run the jobs with a progress bar that names what finished; results in the jobs' order."""
     done: dict[str, Result] = {}
     # disable=None: no bar where there is no terminal; the lines tell how far it is.
     with tqdm(total=len(jobs), desc=note, unit="nb", disable=None, dynamic_ncols=True) as bar:
-        for job, result in processes.run_all(jobs, at_once):
+        for job, result in run_all(jobs, at_once):
             done[job.target] = result
             bar.write(f"[{len(done)}/{len(jobs)}] {_line(job, result)}", file=sys.stdout)
             sys.stdout.flush()

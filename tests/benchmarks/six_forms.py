@@ -8,7 +8,7 @@ from pathlib import Path
 
 from benchmarks.harness import record
 
-from resfold_nb.studies.workers import local_lanes
+from resfold_nb.workers import local_lanes
 from resfold_nb.studies.plans import Cell
 from resfold_nb.studies.store import Store
 from resfold_nb.studies.runner import conduct

@@ -13,7 +13,7 @@ import nbformat
 import pytest
 from browser.checking import RUN_ALL, check_page, check_sliders
 
-from resfold_nb.workbook import processes, run_notebooks
+from resfold_nb.workbook import run_notebooks
 from resfold_nb.workbook.paths import BUILD, NOTEBOOKS, ROOT
 
 PATHS = sorted(NOTEBOOKS.glob("*.ipynb"))
@@ -74,6 +74,6 @@ def page_of(path: Path, folder: Path) -> Path:
     if left.exists() and left.stat().st_mtime > max(p.stat().st_mtime for p in code):
         return left
     job = run_notebooks.job_for(path, folder, "ci", seed=0, html=True)
-    ((_, result),) = processes.run_all([job], at_once=1)
+    ((_, result),) = run_notebooks.run_all([job], at_once=1)
     assert result.error == ""
     return folder / f"{path.stem}.html"
