@@ -423,9 +423,8 @@ goal("trunk passes of one sample, clean trunk", passes(runs["A + E"].predictor),
 # ## All of it in Å
 
 # %%
-order += levels
 show.dots(recorded[recorded["at"].isin(levels) & recorded["variant"].isin(order[:4])], value="error", rows="setting",
-          colour="variant", panel="at", order=order, goal=1.0, x="RMSE; of samples RMSD (Å)", title="Recorded: all errors",
+          colour="variant", panel="at", order=order + levels, goal=1.0, x="RMSE; of samples RMSD (Å)", title="Recorded: all errors",
           alt="RMSE of one step and RMSD of samples by setting and variant, median and range; dotted: 1 Å.")
 show.say(f"At t = 49 under random rotations the floor is {floor[49]:.2f} Å. Runs by the laptop's recipes on a CPU, three "
          "seeds; *scaled residual* and *A* of *starved* come from the study of notebook 07, five seeds. The floor is a "
@@ -434,6 +433,7 @@ show.say(f"At t = 49 under random rotations the floor is {floor[49]:.2f} Å. Run
 # %%
 paid = studies.load("trunk", table="runs").groupby(["setting", "variant"])[
     ["steps", "calls", "parameters", "teraflop", "megabytes", "seconds"]].median().reset_index()
+paid = paid.astype({"steps": int, "calls": int, "parameters": int})
 show.table(paid[paid["variant"].isin(["A", "A + E", MORE])], "What these runs cost, recorded: calls for each protein, "
            "MB at the peak of the largest step; seconds are medians on a shared CPU, so read them as a hint")
 
