@@ -424,8 +424,8 @@ goal("trunk passes of one sample, clean trunk", passes(runs["A + E"].predictor),
 
 # %%
 show.dots(recorded[recorded["at"].isin(levels) & recorded["variant"].isin(order[:4])], value="error", rows="setting",
-          colour="variant", panel="at", order=order + levels, goal=1.0, x="RMSE; of samples RMSD (Å)", title="Recorded: all errors",
-          alt="RMSE of one step and RMSD of samples by setting and variant, median and range; dotted: 1 Å.")
+          colour="variant", panel="at", order=order + levels, goal=1.0, x="RMSE; of samples RMSD (Å)",
+          title="Recorded: all errors", alt="RMSE of one step and RMSD of samples, median and range; dotted: 1 Å.")
 show.say(f"At t = 49 under random rotations the floor is {floor[49]:.2f} Å. Runs by the laptop's recipes on a CPU, three "
          "seeds; *scaled residual* and *A* of *starved* come from the study of notebook 07, five seeds. The floor is a "
          "mean over many draws, each recorded error one over 2 draws: a run can lie a little below it by chance.")
