@@ -24,23 +24,14 @@ TIMED, WARM = 2, 2  # steps of each shape, after some that are not timed: a GPU 
 
 @dataclass(frozen=True)
 class Estimate:
-    """What the runs that are to be done will take.
-
-    Attributes
-    ----------
-    runs, steps, draws : optimiser steps, and noise levels drawn of one protein, in all runs.
-    teraflop : counted 10^12 operations of training.
-    seconds : by `Cell.key`, of one process, training and measuring by step; an estimate, of runs that are trained one
-        by one (a GPU trains some together, and is faster).
-    shapes : how many kinds of step were timed.
-    """
+    """What the runs that are to be done will take, trained one by one (a GPU trains some together, and is faster)."""
 
     runs: int
-    steps: int
-    draws: int
-    teraflop: float
-    seconds: dict[str, float]
-    shapes: int
+    steps: int  # of the optimiser, in all runs
+    draws: int  # noise levels drawn of one protein, in all runs
+    teraflop: float  # counted 10^12 operations of training
+    seconds: dict[str, float]  # by `Cell.key`, of one process, training and measuring
+    shapes: int  # how many kinds of step were timed
 
     def sentence(self, at_once: int) -> str:
         """In words, with the time that `at_once` processes would take."""
@@ -78,15 +69,12 @@ def _cost_of(recipe: Recipe, protein: str, look: dict[str, Any], device: str) ->
     if plan is not None:
         rolled = recipe.but(rollout=dataclasses.replace(plan, share=1.0))
         step += plan.share * (_timed(rolled, batch, device)[1] - step)
-    # measuring once calls the network at 50 timesteps with its draws, and at 49 with its copies
-    draw, copy = (_seconds_a_call(predictor, batch, look[at_once]) for at_once in ("draws", "copies"))
-    return training_cost(recipe, batch).teraflop / recipe.steps, step, 50 * draw + 49 * copy
-
-
-def _seconds_a_call(predictor: Predictor, batch: Batch, copies: int) -> float:
-    start = time.perf_counter()
-    error_by_timestep(predictor, batch, draws=copies, timesteps=(25, 49))
-    return (time.perf_counter() - start) / 2
+    measuring = 0.0  # once: the network is called at 50 timesteps with the draws, and at 49 with the copies
+    for at_once, calls in (("draws", 50), ("copies", 49)):
+        start = time.perf_counter()
+        error_by_timestep(predictor, batch, draws=look[at_once], timesteps=(25, 49))
+        measuring += calls * (time.perf_counter() - start) / 2
+    return training_cost(recipe, batch).teraflop / recipe.steps, step, measuring
 
 
 def _timed(recipe: Recipe, batch: Batch, device: str) -> tuple[Predictor, float]:

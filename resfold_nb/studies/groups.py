@@ -29,13 +29,9 @@ def looks(cell: Cell, batch: Batch) -> dict[str, Any]:
 class InGroups:
     """Work of a study that does a cell's whole group, and keeps the rest until it is asked for.
 
-    Parameters
-    ----------
-    cells : all that may be asked for.
-    alone : what is done with a cell that has no group, or whose group failed.
-    finish : makes a result of a run.
-    keep : called with each result of a group at once, so that none is lost when nobody asks.
-    most : cells to a group; by default as many as half the free memory of the GPU holds.
+    `alone` does a cell that has no group, or whose group failed; `finish` makes a result of a run; `keep` is called
+    with each result of a group at once, so that none is lost when nobody asks; a group has at most `most` cells, by
+    default as many as half the free memory of the GPU holds.
     """
 
     def __init__(self, cells: Sequence[Cell], alone: Callable[[Cell, str, int | None], Result], finish: Finish,

@@ -80,7 +80,9 @@ def conduct(cells: Iterable[Cell], store: Store, lanes: Sequence[Lane], *, devic
     is written (a full disk) does the same and is raised.
     """
     todo = [c for c in cells if store.read(c) is None and store.failure(c) is None]
-    clock, seconds = _Clock(todo, weights or {}), float("inf") if minutes is None else 60 * minutes
+    seconds, start = float("inf") if minutes is None else 60 * minutes, time.monotonic()
+    planned = {cell.key: (weights or {}).get(cell.key, 1.0) for cell in todo}
+    left, whole = dict(planned), sum(planned.values())
     settled = carry_out(todo, lanes, work or run_cell, device, threads, tries=TRIES, seconds=seconds)
     with closing(settled):
         for cell, result, error, lost, again in settled:
@@ -89,25 +91,11 @@ def conduct(cells: Iterable[Cell], store: Store, lanes: Sequence[Lane], *, devic
                 store.write(cell, result)
             elif not again:
                 store.fail(cell, reason)
-            yield clock.tick(cell, reason, again)
-
-
-class _Clock:
-    """Counts settled runs and their planned cost."""
-
-    def __init__(self, todo: Sequence[Cell], weights: dict[str, float]) -> None:
-        self.weights = {cell.key: weights.get(cell.key, 1.0) for cell in todo}
-        self.total, self.done, self.spent = len(todo), 0, 0.0
-        self.start = time.monotonic()
-
-    def tick(self, cell: Cell, error: str | None, again: bool) -> Outcome:
-        """The outcome of a run, with the time left after it."""
-        if not again:
-            self.done += 1
-            self.spent += self.weights[cell.key]
-        rest = sum(self.weights.values()) - self.spent
-        pace = (time.monotonic() - self.start) / self.spent if self.spent else 0.0
-        return Outcome(cell, error, again, self.done, self.total, pace * rest)
+            if not again:
+                del left[cell.key]
+            rest = sum(left.values())
+            pace = (time.monotonic() - start) / (whole - rest) if whole > rest else 0.0
+            yield Outcome(cell, reason, again, len(todo) - len(left), len(todo), pace * rest)
 
 
 def run_cell(cell: Cell, device: str = "cpu", threads: int | None = None) -> Result:
