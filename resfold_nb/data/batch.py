@@ -98,10 +98,8 @@ def _scale_of(structure: Structure, scale: float | str, points: str) -> float:
         raise ValueError(f'scale is {scale!r}; use "own" or a number of Å')
     value = standard_deviation(structure, points) if scale == "own" else float(scale)
     if not (math.isfinite(value) and value > 0):
-        raise ValueError(
-            f"{structure.id}: the scale is {value} Å, and coordinates cannot be divided by that; "
-            "give a positive number, and a structure whose residues differ in place"
-        )
+        raise ValueError(f"{structure.id}: the scale is {value} Å, and coordinates cannot be divided by that; "
+                         "give a positive number, and a structure whose residues differ in place")
     return value
 
 

@@ -26,10 +26,8 @@ def data_directory() -> Path:
     named = os.environ.get("RESFOLD_DATA")
     folder = Path(named) if named else Path(__file__).resolve().parents[2] / "data"
     if not (folder / "structures.npz").is_file():
-        raise FileNotFoundError(
-            f"no structures.npz in {folder}: install the workbook from its repository with "
-            "`pip install -e .`, or set RESFOLD_DATA to the repository's data folder"
-        )
+        raise FileNotFoundError(f"no structures.npz in {folder}: install the workbook from its repository with "
+                                "`pip install -e .`, or set RESFOLD_DATA to the repository's data folder")
     return folder
 
 
@@ -50,10 +48,8 @@ class Entry:
     def __repr__(self) -> str:
         """One aligned line."""
         share = [" unknown" if f is None else f"{f:8.0%}" for f in (self.helix, self.strand)]
-        return (
-            f"{self.id:<9} {self.kind:<8} {self.length:4d} residues  {self.split:<5} "
-            f"helix{share[0]} strand{share[1]}  Rg {self.rg:5.1f} Å"
-        )
+        return (f"{self.id:<9} {self.kind:<8} {self.length:4d} residues  {self.split:<5} "
+                f"helix{share[0]} strand{share[1]}  Rg {self.rg:5.1f} Å")
 
 
 def load(id: str) -> Structure:
@@ -64,11 +60,9 @@ def load(id: str) -> Structure:
     members = _members()
     if id not in members:
         near = difflib.get_close_matches(id.upper(), members, n=5, cutoff=0.5)
-        raise UnknownStructure(
-            f"no structure {id!r} in the bundled set"
-            + (f"; near it: {', '.join(near)}" if near else "")
-            + "; catalogue() lists them, read_structure(path) reads a file of your own"
-        )
+        raise UnknownStructure(f"no structure {id!r} in the bundled set"
+                               + (f"; near it: {', '.join(near)}" if near else "")
+                               + "; catalogue() lists them, read_structure(path) reads a file of your own")
     return _assemble(id, members[id])
 
 
@@ -86,13 +80,11 @@ def catalogue(*, kind: str = "monomer", min_length: int | None = None, max_lengt
     if split is not None:
         _require("split", split, SPLITS)
     bounds = (("length", min_length, max_length), ("helix", min_helix, None), ("strand", min_strand, None))
-    return [
-        entry
-        for entry in _entries()
-        if entry.kind == kind
-        and split in (None, entry.split)
-        and all(_within(getattr(entry, name), low, high) for name, low, high in bounds)
-    ]
+    return [entry
+            for entry in _entries()
+            if entry.kind == kind
+            and split in (None, entry.split)
+            and all(_within(getattr(entry, name), low, high) for name, low, high in bounds)]
 
 
 def training_set_scale(points: str = "centroid") -> float:

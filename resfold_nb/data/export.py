@@ -69,18 +69,14 @@ def _as_atoms(frames: np.ndarray, structure: Structure) -> np.ndarray:
     if array.shape[1:] == (length, 3):
         array = array[:, :, None]
     if array.ndim != 4 or array.shape[1] != length or array.shape[2:] not in ((1, 3), (4, 3)):
-        raise ValueError(
-            f"frames have shape {np.shape(frames)}; {structure.id} needs (F, {length}, 3) or "
-            f"(F, {length}, 4, 3)"
-        )
+        raise ValueError(f"frames have shape {np.shape(frames)}; {structure.id} needs (F, {length}, 3) or "
+                         f"(F, {length}, 4, 3)")
     if not len(array):
         raise ValueError("there is no frame to write; give at least one")
     bad = np.flatnonzero(~np.isfinite(array).all(axis=(1, 2, 3)))
     if len(bad):
-        raise ValueError(
-            f"{len(bad)} of {len(array)} frames hold NaN or inf, the first is frame {bad[0]}; "
-            "leave them out, or find where the sampler diverged"
-        )
+        raise ValueError(f"{len(bad)} of {len(array)} frames hold NaN or inf, the first is frame {bad[0]}; "
+                         "leave them out, or find where the sampler diverged")
     return array
 
 

@@ -79,10 +79,8 @@ def parse(path: Path, text: str) -> tuple[gemmi.Structure, tuple[str, ...]]:
     elif _PDB_LINE.search(text):
         raise EmptyFile(f"{path.name} has PDB records but no atom; fetch the whole file")
     else:
-        raise NotAStructureFile(
-            f"{path.name} is neither PDB nor mmCIF: it begins with {start[:40]!r}; "
-            "save or download the structure in one of these formats"
-        )
+        raise NotAStructureFile(f"{path.name} is neither PDB nor mmCIF: it begins with {start[:40]!r}; "
+                                "save or download the structure in one of these formats")
     parsed.merge_chain_parts()
     parsed.setup_entities()
     return parsed, notes + _name_blank_chains(parsed)
@@ -105,11 +103,9 @@ def _read_text(path: Path) -> str:
     if not data.strip():
         raise EmptyFile(f"{path.name} is empty; fetch it again")
     if b"\0" in data:
-        raise NotAStructureFile(
-            f"{path.name} is a binary file"
-            + (" (BinaryCIF?)" if b"atom_site" in data else "")
-            + "; read_structure takes PDB and text mmCIF, gzipped or not"
-        )
+        raise NotAStructureFile(f"{path.name} is a binary file"
+                                + (" (BinaryCIF?)" if b"atom_site" in data else "")
+                                + "; read_structure takes PDB and text mmCIF, gzipped or not")
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError:  # old PDB files hold authors' names in Latin-1
@@ -135,10 +131,8 @@ def _parse_mmcif(text: str, name: str) -> gemmi.Structure:
     _check_mmcif_end(text, name)
     block = next((b for b in document if b.find_loop("_atom_site.id")), None)
     if block is None:
-        raise EmptyFile(
-            f"{name} is a CIF file without atoms (no _atom_site loop); "
-            "fetch the coordinates, not the structure factors"
-        )
+        raise EmptyFile(f"{name} is a CIF file without atoms (no _atom_site loop); "
+                        "fetch the coordinates, not the structure factors")
     try:
         return gemmi.make_structure_from_block(block)
     except (ValueError, RuntimeError) as error:
@@ -152,11 +146,9 @@ def _check_mmcif_end(text: str, name: str) -> None:
     separators = sum(line.startswith("#") for line in lines)
     last = next(line for line in reversed(lines) if line.strip())
     if separators >= _SEPARATORS_OF_A_DEPOSITED_FILE and not last.startswith("#"):
-        raise TruncatedFile(
-            f"{name} closes its categories with '#', but not the last one, which ends with "
-            f"{last.strip()[:40]!r}: it is cut short; fetch it again, or add a line '#' if it "
-            "is whole"
-        )
+        raise TruncatedFile(f"{name} closes its categories with '#', but not the last one, which ends with "
+                            f"{last.strip()[:40]!r}: it is cut short; fetch it again, or add a line '#' if it "
+                            "is whole")
 
 
 def _parse_pdb(text: str, name: str) -> gemmi.Structure:
@@ -191,20 +183,16 @@ def _check_atom_line(line: str, where: str) -> None:
     if not line.isascii():
         raise TruncatedFile(f"{where} holds a character outside ASCII: damaged; fetch it again")
     if len(line.rstrip()) < 54:
-        raise TruncatedFile(
-            f"{where}: an atom needs 54 columns and this line has {len(line.rstrip())}; "
-            "the file is cut short or not in PDB format"
-        )
+        raise TruncatedFile(f"{where}: an atom needs 54 columns and this line has {len(line.rstrip())}; "
+                            "the file is cut short or not in PDB format")
     for field in (line[columns] for columns in _COORDINATES):
         try:
             finite = math.isfinite(float(field))
         except ValueError:
             finite = False
         if not finite:
-            raise BadCoordinates(
-                f"{where}: the coordinate {field!r} is no finite number; "
-                "remove that atom, or write the file again as mmCIF if a number overflowed"
-            )
+            raise BadCoordinates(f"{where}: the coordinate {field!r} is no finite number; "
+                                 "remove that atom, or write the file again as mmCIF if a number overflowed")
 
 
 def _choose_model(parsed: gemmi.Structure, number: int, name: str) -> gemmi.Model:
@@ -226,10 +214,8 @@ def _choose_chains(model: gemmi.Model, wanted: str | Sequence[str] | None, file:
     if wanted is None and len(proteins) == 1:
         return list(proteins)
     if wanted is None:
-        raise NoSuchChain(
-            f"{file} has {len(proteins)} protein chains, {offer}; "
-            "choose with chain=, several as chain='A,B'"
-        )
+        raise NoSuchChain(f"{file} has {len(proteins)} protein chains, {offer}; "
+                          "choose with chain=, several as chain='A,B'")
     names = [n.strip() for n in (wanted.split(",") if isinstance(wanted, str) else wanted)]
     for name in names:
         if name not in sizes:
@@ -243,10 +229,8 @@ def _choose_chains(model: gemmi.Model, wanted: str | Sequence[str] | None, file:
 
 def _check_size(count: int, limit: int, file: str) -> None:
     if count > limit:
-        raise TooManyResidues(
-            f"{file}: {count:,} residues are more than the limit of {limit:,}; "
-            "choose fewer chains with chain=, or raise max_residues="
-        )
+        raise TooManyResidues(f"{file}: {count:,} residues are more than the limit of {limit:,}; "
+                              "choose fewer chains with chain=, or raise max_residues=")
 
 
 def _warn(structure: Structure, readings: Sequence[ChainReading]) -> None:

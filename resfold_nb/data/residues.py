@@ -73,10 +73,8 @@ def assemble(readings: Sequence[ChainReading], *, file: str, model: int, notes: 
     total = sum(len(reading.letters) for reading in readings)
     if total < MIN_RESIDUES:
         why = f" (left out: {'; '.join(left_out)})" if left_out else ""
-        raise TooFewResidues(
-            f"{file}: {total} residue{'' if total == 1 else 's'} with a full N, CA, C, O backbone, "
-            f"but at least {MIN_RESIDUES} are needed{why}; choose another chain or file"
-        )
+        raise TooFewResidues(f"{file}: {total} residue{'' if total == 1 else 's'} with a full N, CA, C, O backbone, "
+                             f"but at least {MIN_RESIDUES} are needed{why}; choose another chain or file")
     import gemmi
 
     used = [reading for reading in readings if reading.letters]
@@ -144,11 +142,9 @@ def _backbone(residue: gemmi.Residue) -> tuple[list[gemmi.Atom], bool]:
     best = max(sorted(occupancy), key=occupancy.__getitem__, default="")
     # One location for the whole residue, so that its atoms belong together; an atom that lacks
     # it is taken from what there is.
-    chosen = [
-        max(atoms, key=lambda a: (a.altloc == best, not a.has_altloc(), a.occ))
-        for atoms in by_name.values()
-        if atoms
-    ]
+    chosen = [max(atoms, key=lambda a: (a.altloc == best, not a.has_altloc(), a.occ))
+              for atoms in by_name.values()
+              if atoms]
     return chosen, len(occupancy) > 1
 
 

@@ -35,16 +35,12 @@ class Structure:
         """Check that the parts describe the same residues."""
         length = len(self.sequence)
         if self.backbone.shape != (length, 4, 3):
-            raise ValueError(
-                f"{self.id}: {length} residues need a backbone of shape ({length}, 4, 3), "
-                f"this one has {self.backbone.shape}"
-            )
+            raise ValueError(f"{self.id}: {length} residues need a backbone of shape ({length}, 4, 3), "
+                             f"this one has {self.backbone.shape}")
         for name in ("chain_index", "residue_number", "secondary_structure"):
             if len(getattr(self, name)) != length:
-                raise ValueError(
-                    f"{self.id}: {name} has {len(getattr(self, name))} entries for "
-                    f"{length} residues; give one a residue"
-                )
+                raise ValueError(f"{self.id}: {name} has {len(getattr(self, name))} entries for "
+                                 f"{length} residues; give one a residue")
         if not np.isfinite(self.backbone).all():
             raise ValueError(f"{self.id}: the backbone holds NaN or inf; leave such residues out")
 

@@ -7,10 +7,8 @@ import numpy as np
 N, CA, C, O = range(4)
 
 # Engh & Huber 2001, International Tables for Crystallography F, 382-392.
-IDEAL: dict[str, float] = {
-    "N-CA": 1.459, "CA-C": 1.525, "C-O": 1.229, "C-N": 1.336,
-    "N-CA-C": 111.0, "CA-C-O": 120.1, "CA-C-N": 117.2, "C-N-CA": 121.7,
-}
+IDEAL: dict[str, float] = {"N-CA": 1.459, "CA-C": 1.525, "C-O": 1.229, "C-N": 1.336,
+                           "N-CA-C": 111.0, "CA-C-O": 120.1, "CA-C-N": 117.2, "C-N-CA": 121.7}
 """Bonds in Å, angles in degrees. C-N is the peptide bond, which joins two residues."""
 
 ACROSS = ("C-N", "CA-C-N", "C-N-CA")

@@ -267,15 +267,13 @@ def player(panes: Mapping[str, ArrayLike], *, truth: ArrayLike | None = None, ch
     mode, palettes = checked_mode(colour, secondary, ghost), palettes_of(chain, secondary)
     residues = residue_names(sequence, length)
     blank = [""] * count if own else []  # keeps panes with and without captions level
-    made = [
-        Trajectory(frames, truth=b"" if ghost is None else as_bytes(ghost), chain=chain,
-                   palettes=palettes, colour=mode, trail=trail,
-                   error_most=error_most, residues=residues,
-                   captions=own.get(name, blank), heading=name,
-                   alt=f"{name}. {alt}", centre=centre, radius=radius, height=height,
-                   layout=dict(flex="1 1 240px", min_width="200px"))
-        for name, frames in stacks.items()
-    ]
+    made = [Trajectory(frames, truth=b"" if ghost is None else as_bytes(ghost), chain=chain,
+                       palettes=palettes, colour=mode, trail=trail,
+                       error_most=error_most, residues=residues,
+                       captions=own.get(name, blank), heading=name,
+                       alt=f"{name}. {alt}", centre=centre, radius=radius, height=height,
+                       layout=dict(flex="1 1 240px", min_width="200px"))
+            for name, frames in stacks.items()]
     for pane in made:
         pane.group = made[0].model_id
     scrubber = Scrubber(panes=made, count=count, labels=shared, interval=interval)

@@ -31,10 +31,8 @@ def library(name: str, static: Path | None = None) -> str:
     """
     path = (static or STATIC) / name
     if not path.is_file():
-        raise FileNotFoundError(
-            f"{path} is missing: the browser libraries were not built. Run `python -m resfold_nb "
-            "setup`, or `python hatch_build.py` in the repository, then restart the kernel."
-        )
+        raise FileNotFoundError(f"{path} is missing: the browser libraries were not built. Run `python -m resfold_nb "
+                                "setup`, or `python hatch_build.py` in the repository, then restart the kernel.")
     return path.read_text(encoding="utf-8")
 
 
@@ -105,12 +103,10 @@ def _sticks(points: Points, reference: Points, chain: Sequence[int], colours: Se
     """One line per bond, the far ones first so that the near ones cover them."""
     flat = _project(points, reference)
     bonds = [(float(points[i:i + 2, 2].mean()), i) for i in range(len(points) - 1) if chain[i] == chain[i + 1]]
-    return [
-        f'<line x1="{flat[i, 0]:.1f}" y1="{flat[i, 1]:.1f}" x2="{flat[i + 1, 0]:.1f}" '
-        f'y2="{flat[i + 1, 1]:.1f}" stroke="{colours[i]}" stroke-width="3" '
-        'stroke-linecap="round"/>'
-        for _, i in sorted(bonds)
-    ]
+    return [f'<line x1="{flat[i, 0]:.1f}" y1="{flat[i, 1]:.1f}" x2="{flat[i + 1, 0]:.1f}" '
+            f'y2="{flat[i + 1, 1]:.1f}" stroke="{colours[i]}" stroke-width="3" '
+            'stroke-linecap="round"/>'
+            for _, i in sorted(bonds)]
 
 
 def _project(points: Points, reference: Points) -> NDArray[np.float64]:

@@ -81,16 +81,14 @@ class Band:
 
     def _rules(self) -> list[tuple[str, bool]]:
         finite = all(math.isfinite(value) for value in (*self.values, self.floor))
-        return [
-            (f"fewer than {FEWEST_SEEDS} seeds", len(set(self.seeds)) < FEWEST_SEEDS),
-            ("a seed twice", len(set(self.seeds)) < len(self.seeds)),
-            ("not one value a seed", len(self.values) != len(self.seeds)),
-            ("a value that is not finite", not finite),
-            ("a negative floor", self.floor < 0),
-            ("a floor without a reason", not self.floor_reason.strip()),
-            (f"wider than {WIDEST:.0%} of its value without a reason",
-             bool(self.values) and self.is_wide and not self.reason.strip()),
-        ]
+        return [(f"fewer than {FEWEST_SEEDS} seeds", len(set(self.seeds)) < FEWEST_SEEDS),
+                ("a seed twice", len(set(self.seeds)) < len(self.seeds)),
+                ("not one value a seed", len(self.values) != len(self.seeds)),
+                ("a value that is not finite", not finite),
+                ("a negative floor", self.floor < 0),
+                ("a floor without a reason", not self.floor_reason.strip()),
+                (f"wider than {WIDEST:.0%} of its value without a reason",
+                 bool(self.values) and self.is_wide and not self.reason.strip())]
 
 
 Bands = dict[str, dict[str, Band]]  # notebook -> metric -> band
@@ -162,10 +160,8 @@ def load(profile: str, folder: Path = BANDS) -> Bands | None:
         return {notebook: {name: _from_json(entry) for name, entry in entries.items()}
                 for notebook, entries in notebooks.items()}
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise ValueError(
-            f"{file} does not hold bands ({type(error).__name__}: {error}); "
-            f"measure them anew: python -m resfold_nb bands --profile {profile}"
-        ) from error
+        raise ValueError(f"{file} does not hold bands ({type(error).__name__}: {error}); "
+                         f"measure them anew: python -m resfold_nb bands --profile {profile}") from error
 
 
 def save(profile: str, bands: Bands, measured: dict[str, Any], folder: Path = BANDS) -> Path:

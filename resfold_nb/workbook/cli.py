@@ -6,13 +6,13 @@ import argparse
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from resfold_nb import PROFILES
-from resfold_nb.workbook import environment
-from resfold_nb.workbook.paths import BUILD, NOTEBOOKS, ROOT
+from resfold_nb.workbook import BUILD, NOTEBOOKS, ROOT, environment
 
 FIRST_NOTEBOOK = NOTEBOOKS / "00_tour.ipynb"
+Options = argparse.Namespace
 
 _PASSES_ON = ("lab", "test", "study", "bench")  # whose unknown options belong to the program they start
 
@@ -29,7 +29,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             return 0
         if not environment.is_complete(options.command):
             return environment.run_inside(arguments)
-        return options.run(options, rest)
+        return _COMMANDS[options.command][0](options, rest)
     except environment.SetupError as error:
         print(f"\n{error}", file=sys.stderr)
         return 1
@@ -39,64 +39,31 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m resfold_nb",
-                                     description="Set up, open, test and run the ResFold workbook.",
-                                     allow_abbrev=False)
+    parser = argparse.ArgumentParser(prog="python -m resfold_nb", allow_abbrev=False,
+                                     description="Set up, open, test and run the ResFold workbook.")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    _add_plain(commands)
-    _add_run(commands)
-    _add_bands(commands)
+    of = {name: commands.add_parser(name, help=text, description=text, allow_abbrev=False, add_help=name != "study")
+          for name, (_, text) in _COMMANDS.items()}
+    of["setup"].add_argument("--force", action="store_true", help="even if it is up to date")
+    of["notebooks"].add_argument(
+        "action", choices=("build", "check", "pull"),
+        help="build: sources to notebooks; check: fail if they differ; pull: notebooks to sources")
+    for name in ("site", "run", "bands"):
+        of[name].add_argument("--profile", default="laptop", choices=PROFILES, help="default: laptop")
+    of["site"].add_argument("--picture", action="store_true", help="take README's picture from the tour's page instead")
+    for name in ("run", "bands"):
+        of[name].add_argument("--only", default="", metavar="06,07", help="these notebooks; default: all")
+        of[name].add_argument("--jobs", type=int, default=None, help="at once; default: one a core")
+        of[name].add_argument("--timeout", type=int, default=None, help="seconds a cell may take")
+    of["run"].add_argument("--seed", type=int, default=0, help="default: 0")
+    of["run"].add_argument("--out", default=str(BUILD), help="where results go; default: build")
+    of["bands"].add_argument("--seeds", type=int, default=5, help="how many, at least 5; default: 5")
     return parser
 
 
-_Commands = argparse._SubParsersAction  # argparse gives the type no public name
-
-
-def _add(commands: _Commands, name: str, run: Callable[..., int] | None, help: str) -> argparse.ArgumentParser:
-    parser = commands.add_parser(name, help=help, description=help, allow_abbrev=False, add_help=name != "study")
-    parser.set_defaults(run=run)
-    return parser
-
-
-def _add_plain(commands: _Commands) -> None:
-    setup = _add(commands, "setup", None, "Build .venv and install the workbook into it.")
-    setup.add_argument("--force", action="store_true", help="even if it is up to date")
-    _add(commands, "lab", _lab, "Open JupyterLab on the tour; more options go to JupyterLab.")
-    _add(commands, "test", _test, "Run the tests; more options go to pytest.")
-    _add(commands, "bench", _bench, "Measure speed; names of benchmarks choose some.")
-    _add(commands, "study", _study, "Run a study and record it; options go to the study.")
-    site = _add(commands, "site", _site, "Gather the pages of a run under build/site.")
-    site.add_argument("--profile", default="laptop", choices=PROFILES, help="default: laptop")
-    _add(commands, "ledger", _ledger, "Write the verdicts and the speed into README.md and docs/.")
-    notebooks = _add(commands, "notebooks", _notebooks, "Keep notebooks and their sources in step.")
-    notebooks.add_argument("action", choices=("build", "check", "pull"),
-                           help="build: sources to notebooks; check: fail if they differ; pull: notebooks to sources")
-
-
-def _add_run(commands: _Commands) -> None:
-    run = _add(commands, "run", _run, "Execute the notebooks and check what they measured.")
-    _add_choices(run)
-    run.add_argument("--seed", type=int, default=0, help="default: 0")
-    run.add_argument("--out", default=str(BUILD), help="where results go; default: build")
-
-
-def _add_bands(commands: _Commands) -> None:
-    bands = _add(commands, "bands", _bands, "Measure the bands of the recorded numbers anew.")
-    _add_choices(bands)
-    bands.add_argument("--seeds", type=int, default=5, help="how many, at least 5; default: 5")
-
-
-def _add_choices(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--profile", default="laptop", choices=PROFILES, help="default: laptop")
-    parser.add_argument("--only", default="", metavar="06,07", help="these notebooks; default: all")
-    parser.add_argument("--jobs", type=int, default=None, help="at once; default: one a core")
-    parser.add_argument("--timeout", type=int, default=None, help="seconds a cell may take")
-
-
-def _lab(options: argparse.Namespace, rest: list[str]) -> int:
+def _lab(options: Options, rest: list[str]) -> int:
     # The address, not a file to open: so it is printed right for those who open it by hand.
-    address = FIRST_NOTEBOOK.relative_to(ROOT).as_posix()
-    first = [f"--LabApp.default_url=/lab/tree/{address}"]
+    first = [f"--LabApp.default_url=/lab/tree/{FIRST_NOTEBOOK.relative_to(ROOT).as_posix()}"]
     if not FIRST_NOTEBOOK.exists() or any(word.endswith(".ipynb") for word in rest):
         first = []
     # In a container one is root; the server listens to this machine alone and asks for a token.
@@ -104,37 +71,39 @@ def _lab(options: argparse.Namespace, rest: list[str]) -> int:
     return _call("jupyterlab", f"--ServerApp.root_dir={ROOT}", *root, *first, *rest)
 
 
-def _test(options: argparse.Namespace, rest: list[str]) -> int:
+def _test(options: Options, rest: list[str]) -> int:
     # One process a core with one thread each is faster than threads that share the cores.
     workers = os.cpu_count() or 1
-    spread = ["-n", str(workers)] if workers > 1 else []
-    return _call("pytest", *spread, *rest, OMP_NUM_THREADS="1")
+    return _call("pytest", *(["-n", str(workers)] if workers > 1 else []), *rest, OMP_NUM_THREADS="1")
 
 
-def _site(options: argparse.Namespace, rest: list[str]) -> int:
+def _bench(options: Options, rest: list[str]) -> int:
+    return _call("benchmarks", *rest, PYTHONPATH=os.pathsep.join((str(ROOT / "tests"), environment.python_path())))
+
+
+def _study(options: Options, rest: list[str]) -> int:
+    from resfold_nb.studies.runner import main as study
+
+    return study(rest)
+
+
+def _site(options: Options, rest: list[str]) -> int:
     from resfold_nb.workbook import site
 
+    if options.picture:
+        print(site.take_picture())
+        return 0
     return site.main(options.profile)
 
 
-def _ledger(options: argparse.Namespace, rest: list[str]) -> int:
+def _ledger(options: Options, rest: list[str]) -> int:
     from resfold_nb.workbook import readme
 
     readme.write()
     return 0
 
 
-def _bench(options: argparse.Namespace, rest: list[str]) -> int:
-    return _call("benchmarks", *rest, PYTHONPATH=os.pathsep.join((str(ROOT / "tests"), environment.python_path())))
-
-
-def _study(options: argparse.Namespace, rest: list[str]) -> int:
-    from resfold_nb.studies.runner import main as study
-
-    return study(rest)
-
-
-def _notebooks(options: argparse.Namespace, rest: list[str]) -> int:
+def _notebooks(options: Options, rest: list[str]) -> int:
     from resfold_nb.workbook import sources
 
     if options.action == "check":
@@ -146,23 +115,35 @@ def _notebooks(options: argparse.Namespace, rest: list[str]) -> int:
     return 0
 
 
-def _run(options: argparse.Namespace, rest: list[str]) -> int:
+def _run(options: Options, rest: list[str]) -> int:
     from resfold_nb.workbook import run_notebooks
 
     return run_notebooks.main(options)
 
 
-def _bands(options: argparse.Namespace, rest: list[str]) -> int:
+def _bands(options: Options, rest: list[str]) -> int:
     from resfold_nb.workbook import measure_bands
 
     return measure_bands.main(options)
 
 
+_COMMANDS = {"setup": (None, "Build .venv and install the workbook into it."),
+             "lab": (_lab, "Open JupyterLab on the tour; more options go to JupyterLab."),
+             "test": (_test, "Run the tests; more options go to pytest."),
+             "bench": (_bench, "Measure speed; names of benchmarks choose some."),
+             "study": (_study, "Run a study and record it; options go to the study."),
+             "site": (_site, "Gather the pages of a run under build/site."),
+             "ledger": (_ledger, "Write the verdicts and the speed into README.md and docs/."),
+             "notebooks": (_notebooks, "Keep notebooks and their sources in step."),
+             "run": (_run, "Execute the notebooks and check what they measured."),
+             "bands": (_bands, "Measure the bands of the recorded numbers anew.")}
+
+
 def _call(module: str, *arguments: str, **variables: str) -> int:
     """Run a module of this Python from the checkout's root, and return its exit status."""
-    command = [sys.executable, "-m", module, *arguments]
     found = {"PYTHONPATH": environment.python_path()}
-    process = subprocess.Popen(command, cwd=ROOT, env=os.environ | found | variables)
+    process = subprocess.Popen([sys.executable, "-m", module, *arguments], cwd=ROOT,
+                               env=os.environ | found | variables)
     while True:
         try:
             return process.wait()

@@ -119,12 +119,10 @@ def _works() -> bool:
 def _make() -> None:
     if not importlib.util.find_spec("ensurepip") or not importlib.util.find_spec("venv"):
         major, minor = sys.version_info[:2]
-        raise SetupError(
-            f"This Python ({sys.executable}) cannot make environments: ensurepip is missing.\n"
-            f"On Debian or Ubuntu: sudo apt install python{major}.{minor}-venv\n"
-            "Elsewhere install Python from python.org, or use conda: "
-            "conda env create -f environment.yml"
-        )
+        raise SetupError(f"This Python ({sys.executable}) cannot make environments: ensurepip is missing.\n"
+                         f"On Debian or Ubuntu: sudo apt install python{major}.{minor}-venv\n"
+                         "Elsewhere install Python from python.org, or use conda: "
+                         "conda env create -f environment.yml")
     _check([sys.executable, "-m", "venv", "--clear", str(VENV)], "making the environment failed")
 
 
@@ -139,11 +137,9 @@ def _install() -> None:
 def _check(command: Sequence[str], failure: str, variables: dict[str, str] | None = None) -> None:
     status = subprocess.call(command, cwd=ROOT, env=variables)
     if status:
-        raise SetupError(
-            f"{failure} (exit status {status}; the reason stands above).\n"
-            f"Once it is mended, run the same command again: it goes on where it stopped.\n"
-            f"To start afresh, delete {VENV}."
-        )
+        raise SetupError(f"{failure} (exit status {status}; the reason stands above).\n"
+                         f"Once it is mended, run the same command again: it goes on where it stopped.\n"
+                         f"To start afresh, delete {VENV}.")
 
 
 def _say(text: str) -> None:

@@ -46,14 +46,10 @@ def plan(notebooks: Sequence[Path], options: argparse.Namespace, at_once: int) -
     """A job for each seed and notebook."""
     folder = BUILD / "bands" / options.profile
     common = _package_stamp(run_notebooks.threads_each(at_once))
-    return [
-        run_notebooks.job_for(
-            notebook, folder / f"seed-{seed}", options.profile, seed, options.timeout,
-            stamp=_stamp([notebook], common),
-        )
-        for seed in range(options.seeds)
-        for notebook in notebooks
-    ]
+    return [run_notebooks.job_for(notebook, folder / f"seed-{seed}", options.profile, seed, options.timeout,
+                                  stamp=_stamp([notebook], common))
+            for seed in range(options.seeds)
+            for notebook in notebooks]
 
 
 def gather(jobs: Sequence[Job], old: Bands) -> tuple[Bands, list[str]]:
@@ -102,12 +98,8 @@ def _numbers(result: Result) -> dict[str, tuple[float, str]]:
 def _bands_of(by_seed: dict[int, Result], old: dict[str, Band]) -> dict[str, Band]:
     numbers = {seed: _numbers(result) for seed, result in by_seed.items()}
     units = {name: unit for name, (_, unit) in next(iter(numbers.values())).items()}
-    return {
-        name: bands_.measure(
-            unit, {seed: values[name][0] for seed, values in numbers.items()}, old.get(name)
-        )
-        for name, unit in units.items()
-    }
+    return {name: bands_.measure(unit, {seed: values[name][0] for seed, values in numbers.items()}, old.get(name))
+            for name, unit in units.items()}
 
 
 def _remarks(measured: Bands) -> list[str]:

@@ -47,10 +47,8 @@ def check_parameters(job: Job) -> None:
     known = papermill.inspect_notebook(job.source)
     unknown = sorted(set(job.parameters) - set(known))
     if unknown:
-        raise ValueError(
-            f"{job.source} has no parameter {', '.join(unknown)}: its cell tagged 'parameters' "
-            f"sets {', '.join(sorted(known)) or 'nothing, or is missing'}"
-        )
+        raise ValueError(f"{job.source} has no parameter {', '.join(unknown)}: its cell tagged 'parameters' "
+                         f"sets {', '.join(sorted(known)) or 'nothing, or is missing'}")
 
 
 def execute(job: Job) -> None:

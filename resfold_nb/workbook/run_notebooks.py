@@ -27,10 +27,8 @@ def main(options: argparse.Namespace) -> int:
     folder = Path(options.out).resolve() / options.profile
     try:
         bands = bands_.load(options.profile)
-        jobs = [
-            job_for(notebook, folder, options.profile, options.seed, options.timeout, html=True)
-            for notebook in select(options.only)
-        ]
+        jobs = [job_for(notebook, folder, options.profile, options.seed, options.timeout, html=True)
+                for notebook in select(options.only)]
         at_once = check_at_once(options.jobs, options.profile)
         prepare(jobs)
     except ValueError as error:

@@ -78,10 +78,8 @@ def _wanted_device(wanted: str) -> torch.device:
         torch.empty(1, device=device)
     except (RuntimeError, AssertionError, NotImplementedError) as error:
         reason = str(error).splitlines()[0]
-        raise ValueError(
-            f"{DEVICE_VARIABLE}={wanted}: this machine has no such device ({reason}); "
-            "unset it, or choose cpu"
-        ) from None
+        raise ValueError(f"{DEVICE_VARIABLE}={wanted}: this machine has no such device ({reason}); "
+                         "unset it, or choose cpu") from None
     return device
 
 

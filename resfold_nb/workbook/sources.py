@@ -39,11 +39,9 @@ def check(notebooks: Path = NOTEBOOKS) -> list[str]:
         if not target.exists():
             problems.append(f"{target.name} is missing: run `notebooks build`")
         elif _read(target) != text:
-            problems.append(
-                f"{target.name} differs from src/{source.name}: run `notebooks build` after "
-                f"editing the source, `notebooks pull` after editing in JupyterLab\n"
-                + _difference(text, _read(target), f"src/{source.name}", target.name)
-            )
+            problems.append(f"{target.name} differs from src/{source.name}: run `notebooks build` after "
+                            f"editing the source, `notebooks pull` after editing in JupyterLab\n"
+                            + _difference(text, _read(target), f"src/{source.name}", target.name))
     orphans = {path.stem for path in _notebooks(notebooks)} - {s.stem for s in _sources(notebooks)}
     problems += [f"{stem}.ipynb has no source: run `notebooks pull`" for stem in sorted(orphans)]
     return problems
