@@ -81,7 +81,7 @@ def catalogue(*, kind: str = "monomer", min_length: int | None = None, max_lengt
         _require("split", split, SPLITS)
     bounds = (("length", min_length, max_length), ("helix", min_helix, None), ("strand", min_strand, None))
     return [entry
-            for entry in _entries()
+            for entry in _read_entries(data_directory())
             if entry.kind == kind
             and split in (None, entry.split)
             and all(_within(getattr(entry, name), low, high) for name, low, high in bounds)]
@@ -113,10 +113,6 @@ def _within(value: float | None, low: float | None, high: float | None) -> bool:
     return (low is None or value >= low) and (high is None or value <= high)
 
 
-def _tables() -> tuple[dict[str, np.ndarray], list[dict[str, str]]]:
-    return _read_tables(data_directory())
-
-
 @lru_cache(maxsize=1)
 def _read_tables(folder: Path) -> tuple[dict[str, np.ndarray], list[dict[str, str]]]:
     """The arrays of structures.npz and the rows of index.csv, one a chain."""
@@ -128,7 +124,7 @@ def _read_tables(folder: Path) -> tuple[dict[str, np.ndarray], list[dict[str, st
 
 def _members() -> dict[str, tuple[int, ...]]:
     """Id -> chain indices. A chain that occurs in two complexes goes by its first copy."""
-    arrays, rows = _tables()
+    arrays, rows = _read_tables(data_directory())
     complexes = zip(arrays["complex_id"].tolist(), arrays["complex_chains"].tolist(), strict=True)
     members = {name: tuple(chains) for name, chains in complexes}
     for i, row in enumerate(rows):
@@ -137,7 +133,7 @@ def _members() -> dict[str, tuple[int, ...]]:
 
 
 def _assemble(id: str, chains: tuple[int, ...]) -> Structure:
-    arrays, rows = _tables()
+    arrays, rows = _read_tables(data_directory())
     starts, lengths = arrays["offset"][list(chains)], arrays["length"][list(chains)]
 
     def gather(name: str) -> np.ndarray:
@@ -159,10 +155,6 @@ def _provenance(rows: list[dict[str, str]], chains: tuple[int, ...]) -> str:
     return f"PDB {row['pdb_id']}, from {row['source_package']} {row['source_version']}: {files}"
 
 
-def _entries() -> list[Entry]:
-    return _read_entries(data_directory())
-
-
 @lru_cache(maxsize=1)
 def _read_entries(folder: Path) -> list[Entry]:
     """The whole catalogue; `folder` is the key of the cache."""
@@ -170,7 +162,7 @@ def _read_entries(folder: Path) -> list[Entry]:
 
 
 def _entry(id: str, chains: tuple[int, ...]) -> Entry:
-    rows = [_tables()[1][i] for i in chains]
+    rows = [_read_tables(data_directory())[1][i] for i in chains]
     structure = _assemble(id, chains)
     ca = structure.backbone[:, 1].astype(np.float64)
     kind = "complex" if len(chains) > 1 else "chain" if rows[0]["role"] == "complex" else "monomer"

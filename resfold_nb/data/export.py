@@ -35,16 +35,12 @@ def write_trajectory(path: str | Path, frames: np.ndarray, structure: Structure,
 
     Returns the path written.
 
-    Raises
-    ------
-    ValueError
-        For an unknown suffix or kind, shapes that do not fit the structure, no frame, NaN or
-        inf, or more than PDB can hold (the message says to write mmCIF).
-    OSError
-        When the file cannot be written.
+    Raises OSError when the file cannot be written, and ValueError for an unknown suffix or kind, shapes that do not
+    fit the structure, no frame, NaN or inf, or more than PDB can hold (the message says to write mmCIF).
     """
-    path = Path(path)
-    suffix = path.suffix.lower()
+    import gemmi
+
+    path, suffix = Path(path), Path(path).suffix.lower()
     if suffix not in PDB_SUFFIXES + MMCIF_SUFFIXES:
         allowed = ", ".join(PDB_SUFFIXES + MMCIF_SUFFIXES)
         raise ValueError(f"{path.name}: the suffix chooses the format; use one of {allowed}")
@@ -52,10 +48,16 @@ def write_trajectory(path: str | Path, frames: np.ndarray, structure: Structure,
         raise ValueError(f'kind is {kind!r}; use "centroid" or "ca"')
     atoms = _as_atoms(frames, structure)
     if suffix in PDB_SUFFIXES:
-        _check_fits_pdb(atoms, structure, path.name)
-    marked = kind == "centroid" and atoms.shape[2] == 1
-    built = as_gemmi(atoms, structure, marked)
-    text = _pdb_text(built) if suffix in PDB_SUFFIXES else _mmcif_text(built)
+        problem = _pdb_overflow(atoms, structure)
+        if problem:
+            raise ValueError(f"{path.name}: {problem}, more than PDB columns hold; write mmCIF (.cif)")
+    built = as_gemmi(atoms, structure, marked=kind == "centroid" and atoms.shape[2] == 1)
+    if suffix in PDB_SUFFIXES:
+        # without CRYST1: there is no unit cell, and gemmi's 1 x 1 x 1 stand-in confuses viewers
+        text = built.make_pdb_string(gemmi.PdbWriteOptions(cryst1_record=False))
+    else:
+        groups = gemmi.MmcifOutputGroups(True, cell=False, symmetry=False)
+        text = built.make_mmcif_document(groups).as_string(gemmi.cif.Style.Pdbx)
     write_whole(path, text.encode())
     return path
 
@@ -78,12 +80,6 @@ def _as_atoms(frames: np.ndarray, structure: Structure) -> np.ndarray:
         raise ValueError(f"{len(bad)} of {len(array)} frames hold NaN or inf, the first is frame {bad[0]}; "
                          "leave them out, or find where the sampler diverged")
     return array
-
-
-def _check_fits_pdb(atoms: np.ndarray, structure: Structure, name: str) -> None:
-    problem = _pdb_overflow(atoms, structure)
-    if problem:
-        raise ValueError(f"{name}: {problem}, more than PDB columns hold; write mmCIF (.cif)")
 
 
 def _pdb_overflow(atoms: np.ndarray, structure: Structure) -> str:
@@ -178,17 +174,3 @@ def _residue(name: str, number: gemmi.SeqId, points: np.ndarray) -> gemmi.Residu
         atom.name, atom.pos, atom.element = atom_name, gemmi.Position(*point), gemmi.Element(atom_name[0])
         residue.add_atom(atom)
     return residue
-
-
-def _pdb_text(built: gemmi.Structure) -> str:
-    import gemmi
-
-    # without CRYST1: there is no unit cell, and gemmi's 1 x 1 x 1 stand-in confuses viewers
-    return built.make_pdb_string(gemmi.PdbWriteOptions(cryst1_record=False))
-
-
-def _mmcif_text(built: gemmi.Structure) -> str:
-    import gemmi
-
-    groups = gemmi.MmcifOutputGroups(True, cell=False, symmetry=False)
-    return built.make_mmcif_document(groups).as_string(gemmi.cif.Style.Pdbx)

@@ -15,6 +15,10 @@ from resfold_nb.data.structure import AMINO_ACIDS, BACKBONE_ATOMS, Structure
 if TYPE_CHECKING:
     import gemmi
 
+LEFT_OUT = {"incomplete": "without a full N, CA, C, O backbone",
+            "foreign": "with no parent among the twenty amino acids"}
+NOTED = {"parent": "modified, read as the parent amino acid",
+         "locations": "in several locations, the one of highest occupancy taken"}
 MIN_RESIDUES = 3  # three points fix a rigid superposition
 
 
@@ -55,13 +59,15 @@ def read_chain(parsed: gemmi.Structure, chain: gemmi.Chain, residues: Sequence[g
         letter, atoms, number = _read_residue(list(variants), log)
         if letter and len(atoms) == len(BACKBONE_ATOMS):
             points = [atom.pos.tolist() for atom in atoms]
-            _check_finite(points, f"{file}, chain {chain.name}, residue {number}")
+            if not np.isfinite(points).all():
+                raise BadCoordinates(f"{file}, chain {chain.name}, residue {number}: a backbone coordinate is no "
+                                     "finite number; remove the residue or repair it")
             kept.append((letter, points, number))
     return ChainReading(name=chain.name, letters="".join(letter for letter, _, _ in kept),
                         backbone=np.array([p for _, p, _ in kept], dtype=np.float32).reshape(-1, 4, 3),
                         numbers=[number for _, _, number in kept],
-                        omitted=len(log["incomplete"]) + len(log["foreign"]), left_out=_left_out(chain.name, log),
-                        notes=_notes(chain.name, log) + _unseen(parsed, chain, residues))
+                        omitted=len(log["incomplete"]) + len(log["foreign"]), left_out=_lines(chain.name, log, LEFT_OUT),
+                        notes=_lines(chain.name, log, NOTED) + _unseen(parsed, chain, residues))
 
 
 def assemble(readings: Sequence[ChainReading], *, file: str, model: int, notes: tuple[str, ...]) -> Structure:
@@ -79,7 +85,7 @@ def assemble(readings: Sequence[ChainReading], *, file: str, model: int, notes: 
 
     used = [reading for reading in readings if reading.letters]
     names = tuple(reading.name for reading in used)
-    return Structure(id="_".join((_stem(file), *names)), sequence="".join(reading.letters for reading in used),
+    return Structure(id="_".join((file.removesuffix(".gz").rsplit(".", 1)[0], *names)), sequence="".join(reading.letters for reading in used),
                      backbone=np.concatenate([reading.backbone for reading in used]),
                      chain_index=np.repeat(np.arange(len(used)), [len(r.letters) for r in used]),
                      residue_number=np.array([n for r in used for n in r.numbers], dtype=np.int64),
@@ -148,26 +154,15 @@ def _backbone(residue: gemmi.Residue) -> tuple[list[gemmi.Atom], bool]:
     return chosen, len(occupancy) > 1
 
 
-def _check_finite(points: list[list[float]], where: str) -> None:
-    if not np.isfinite(points).all():
-        raise BadCoordinates(f"{where}: a backbone coordinate is no finite number; remove the residue or repair it")
-
-
-def _left_out(chain: str, log: dict[str, list[str]]) -> tuple[str, ...]:
-    reasons = {"incomplete": "without a full N, CA, C, O backbone",
-               "foreign": "with no parent among the twenty amino acids"}
-    return _lines(chain, log, reasons)
-
-
-def _notes(chain: str, log: dict[str, list[str]]) -> tuple[str, ...]:
-    reasons = {"parent": "modified, read as the parent amino acid",
-               "locations": "in several locations, the one of highest occupancy taken"}
-    return _lines(chain, log, reasons)
-
-
 def _lines(chain: str, log: dict[str, list[str]], reasons: dict[str, str]) -> tuple[str, ...]:
-    return tuple(f"chain {chain}, {_count(len(log[key]))} {reason}: {_shortened(log[key])}"
-                 for key, reason in reasons.items() if log[key])
+    """A line for each of the reasons that was met, with the first dozen residues."""
+    lines = []
+    for key, reason in reasons.items():
+        labels, more = log[key], f" and {len(log[key]) - 12} more" if len(log[key]) > 12 else ""
+        if labels:
+            lines.append(f"chain {chain}, {len(labels)} residue{'s' if len(labels) > 1 else ''} {reason}: "
+                         f"{', '.join(labels[:12])}{more}")
+    return tuple(lines)
 
 
 def _unseen(parsed: gemmi.Structure, chain: gemmi.Chain, residues: Sequence[gemmi.Residue]) -> tuple[str, ...]:
@@ -177,20 +172,5 @@ def _unseen(parsed: gemmi.Structure, chain: gemmi.Chain, residues: Sequence[gemm
     present = len({str(r.seqid) for r in residues})
     if declared <= present:
         return ()
-    return (
-        f"chain {chain.name}: the file's sequence has {declared} residues, {present} of them with "
-        "coordinates; the others were not seen, or the file is cut short",
-    )
-
-
-def _count(n: int) -> str:
-    return f"{n} residue{'s' if n > 1 else ''}"
-
-
-def _shortened(labels: list[str], limit: int = 12) -> str:
-    more = f" and {len(labels) - limit} more" if len(labels) > limit else ""
-    return ", ".join(labels[:limit]) + more
-
-
-def _stem(file: str) -> str:
-    return file.removesuffix(".gz").rsplit(".", 1)[0]
+    return (f"chain {chain.name}: the file's sequence has {declared} residues, {present} of them with "
+            "coordinates; the others were not seen, or the file is cut short",)

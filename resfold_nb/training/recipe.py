@@ -6,8 +6,8 @@ import dataclasses
 import hashlib
 import json
 import math
-import random
 from dataclasses import dataclass, field
+from random import Random
 from typing import Any
 
 from resfold_nb.diffusion import get_form, get_schedule
@@ -42,7 +42,7 @@ class Rollout:
         if not 0 < self.share <= 1:
             raise ValueError(f"a rollout's share lies above 0 and at most at 1: {self.share}")
 
-    def length_at(self, step: int, dice: random.Random) -> int:
+    def length_at(self, step: int, dice: Random) -> int:
         """K of step 1, 2, ..., 0 where it is no rollout."""
         if int(step * self.share) == int((step - 1) * self.share):
             return 0
