@@ -12,7 +12,7 @@ from pathlib import Path
 
 from resfold_nb.workbook import bands as bands_, results, run_notebooks
 from resfold_nb.workbook.bands import FEWEST_SEEDS, Band, Bands
-from resfold_nb.workbook.one_notebook import Job
+from resfold_nb.workbook.one_notebook import Job, check_parameters
 from resfold_nb.workbook.paths import BUILD, ROOT
 from resfold_nb.workbook.results import Result
 
@@ -28,14 +28,19 @@ def main(options: argparse.Namespace) -> int:
         notebooks = run_notebooks.select(options.only)
         at_once = run_notebooks.check_at_once(options.jobs, options.profile)
         jobs = plan(notebooks, options, at_once)
-        run_notebooks.prepare(jobs)
+        for job in jobs:
+            check_parameters(job)
         old = bands_.load(options.profile) or {}
     except ValueError as error:
         print(error, file=sys.stderr)
         return 2
-    _execute_unfinished(jobs, at_once)
+    todo = [job for job in jobs if results.stamp(Path(job.target)) != job.stamp]
+    if len(todo) < len(jobs):
+        print(f"{len(jobs) - len(todo)} of {len(jobs)} runs are kept from before.")
+    run_notebooks.execute_all(todo, at_once, note="runs")
     measured, failures = gather(jobs, old)
-    keep = {name: old[name] for name in old if _still_there(name)}
+    there = {path.stem for path in run_notebooks.select()}
+    keep = {name: old[name] for name in old if name in there}
     note = {"torch": version("torch"), "numpy": version("numpy"), "threads": run_notebooks.threads_each(at_once)}
     file = bands_.save(options.profile, keep | measured, note)
     print("\n".join([f"wrote {file}", *_remarks(measured), *failures]))
@@ -48,8 +53,7 @@ def plan(notebooks: Sequence[Path], options: argparse.Namespace, at_once: int) -
     common = _package_stamp(run_notebooks.threads_each(at_once))
     return [run_notebooks.job_for(notebook, folder / f"seed-{seed}", options.profile, seed, options.timeout,
                                   stamp=_stamp([notebook], common))
-            for seed in range(options.seeds)
-            for notebook in notebooks]
+            for seed in range(options.seeds) for notebook in notebooks]
 
 
 def gather(jobs: Sequence[Job], old: Bands) -> tuple[Bands, list[str]]:
@@ -64,13 +68,6 @@ def gather(jobs: Sequence[Job], old: Bands) -> tuple[Bands, list[str]]:
         if not faults:
             measured[name] = _bands_of(by_seed, old.get(name, {}))
     return measured, failures
-
-
-def _execute_unfinished(jobs: Sequence[Job], at_once: int) -> None:
-    todo = [job for job in jobs if results.stamp(Path(job.target)) != job.stamp]
-    if len(todo) < len(jobs):
-        print(f"{len(jobs) - len(todo)} of {len(jobs)} runs are kept from before.")
-    run_notebooks.execute_all(todo, at_once, note="runs")
 
 
 def _result(job: Job) -> Result:
@@ -97,9 +94,8 @@ def _numbers(result: Result) -> dict[str, tuple[float, str]]:
 
 def _bands_of(by_seed: dict[int, Result], old: dict[str, Band]) -> dict[str, Band]:
     numbers = {seed: _numbers(result) for seed, result in by_seed.items()}
-    units = {name: unit for name, (_, unit) in next(iter(numbers.values())).items()}
     return {name: bands_.measure(unit, {seed: values[name][0] for seed, values in numbers.items()}, old.get(name))
-            for name, unit in units.items()}
+            for name, (_, unit) in next(iter(numbers.values())).items()}
 
 
 def _remarks(measured: Bands) -> list[str]:
@@ -113,10 +109,6 @@ def _remarks(measured: Bands) -> list[str]:
             if outside:
                 remarks.append(f"{head}: seed {', '.join(map(str, outside))} is outside the band")
     return remarks
-
-
-def _still_there(name: str) -> bool:
-    return any(path.stem == name for path in run_notebooks.select())
 
 
 def _package_stamp(threads: int) -> str:

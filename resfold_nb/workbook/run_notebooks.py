@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 
@@ -30,7 +30,8 @@ def main(options: argparse.Namespace) -> int:
         jobs = [job_for(notebook, folder, options.profile, options.seed, options.timeout, html=True)
                 for notebook in select(options.only)]
         at_once = check_at_once(options.jobs, options.profile)
-        prepare(jobs)
+        for job in jobs:
+            check_parameters(job)
     except ValueError as error:
         print(error, file=sys.stderr)
         return 2
@@ -83,12 +84,6 @@ def check_at_once(jobs: int | None, profile: str) -> int:
     if jobs is not None and jobs < 1:
         raise ValueError(f"--jobs must be at least 1, not {jobs}")
     return jobs or (1 if profile == "gpu" else cores())
-
-
-def prepare(jobs: Iterable[Job]) -> None:
-    """Check every job before the first one runs; raises ValueError."""
-    for job in jobs:
-        check_parameters(job)
 
 
 def run_all(jobs: Sequence[Job], at_once: int) -> Iterator[tuple[Job, Result]]:
