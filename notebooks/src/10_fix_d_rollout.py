@@ -207,6 +207,7 @@ watched = {n: runs[n].predictor for n in ("scaled residual", "A", "A + D")}
 show.sampling(watched, batch, alt="Sampling from the same noise with three live models, the true centroids in grey; "
               "below, the error of what each thinks x0 is.")
 
+# %%
 show.say("Error at t = 45, where the loss of the rollouts sits, over the mean of t = 44 and 46: " + "; ".join(
     f"{n} **{e.rmse[45] / e.rmse[[44, 46]].mean():.2f}**" for n, e in errors.items() if n != "scaled residual") + ".")
 
