@@ -4,57 +4,42 @@ from __future__ import annotations
 
 from resfold_nb.data import load
 from resfold_nb.studies.plans import CORE_PROTEINS, ONE, TEN, TURNED
-from resfold_nb.verdict.evidence import exactly, factor_ratio, level, quantity, quantity_ratio, study_ratio, whole
-from resfold_nb.verdict.rules import AFTER, DEPENDS, REFUTED, SUPPORTED, Claim, Finding, Rule
+from resfold_nb.verdict.evidence import exactly, factor_ratio, level, quantity, quantity_ratio, study_ratio
+from resfold_nb.verdict.rules import (AFTER, DEPENDS, REFUTED, SEEN_BETTER, SEEN_WORSE, SUPPORTED, Claim, Finding,
+                                      Rule)
 
-SEEN_BETTER = Rule("below", 1 / 1.1, fixed=AFTER)
-SEEN_WORSE = Rule("above", 1.1, fixed=AFTER)
+WHENS = ("mean over t", "sampled")
 AF3 = "Abramson et al. 2024 (AlphaFold 3), supplementary methods"
 
 
 def probe(t: int) -> list[Finding]:
     """R² of a linear probe for x0 on the tokens of a trunk that reads x_t, where x0 is turned."""
-    return [level(f"{name}, {TURNED}, t = {t}",
-                  whole([quantity("trunk", name, TURNED,
-                                          f"probe of trunk tokens, t = {t}, R²")]))
+    what = f"probe of trunk tokens, t = {t}, R²"
+    return [level(f"{name}, {TURNED}, t = {t}", quantity("trunk", name, TURNED, what))
             for name in ("scaled residual", "A")]
 
 
 def clean_trunk() -> list[Finding]:
     """Error with a clean trunk over that with the noisy one, in studies `trunk` and `core`."""
-    whens = ("mean over t", "sampled")
-    return (study_ratio("trunk", "A + E", "A", (ONE, TURNED, TEN), whens)
-            + study_ratio("trunk", "scaled residual + E", "scaled residual", (ONE, TURNED, TEN), whens)
-            + factor_ratio("clean trunk", ("residual", "x0"), whens))
-
-
-def better_embedding() -> list[Finding]:
-    """Error with an embedding that carries t's order over that with a learned table."""
-    return [f for name in ("A, sinusoidal t", "A, log-SNR")
-            for f in study_ratio("time", name, "A", (ONE, TURNED), ("mean over t", "sampled"))]
+    return [*study_ratio("trunk", "A + E", "A", (ONE, TURNED, TEN), WHENS),
+            *study_ratio("trunk", "scaled residual + E", "scaled residual", (ONE, TURNED, TEN), WHENS),
+            *factor_ratio("clean trunk", ("residual", "x0"), WHENS)]
 
 
 def believes() -> list[Finding]:
     """Error when told a random t over that when told the truth."""
-    found = []
-    for name in ("scaled residual", "A"):
-        for t in (5, 25, 49):
-            found += quantity_ratio("time", (name, name), (f"told a random t, t = {t}, RMSE (Å)",
-                                                           f"told the truth, t = {t}, RMSE (Å)"),
-                                    (TURNED,))
-    return found
+    return [f for name in ("scaled residual", "A") for t in (5, 25, 49) for f in quantity_ratio(
+        "time", (name, name), (f"told a random t, t = {t}, RMSE (Å)", f"told the truth, t = {t}, RMSE (Å)"), (TURNED,))]
 
 
 def own_variance() -> list[Finding]:
     """Share of the atoms' variance that lies within residues; 3/4 if the four were independent."""
     found = []
     for name in CORE_PROTEINS:
-        structure = load(name)
-        atoms = structure.points("backbone").reshape(-1, 4, 3)
+        atoms = load(name).points("backbone").reshape(-1, 4, 3)
         atoms = atoms - atoms.mean((0, 1))
         within = atoms - atoms.mean(1, keepdims=True)
-        share = float((within**2).sum() / (atoms**2).sum())
-        found.append(Finding(name, exactly(share / 0.75)))
+        found.append(Finding(name, exactly(float((within**2).sum() / (atoms**2).sum()) / 0.75)))
     return found
 
 
@@ -62,14 +47,13 @@ def geometry() -> list[Finding]:
     """Bond deviations with local attention and skips over those of twelve plain numbers."""
     names = ("A, 4 atoms, attention + skips", "A, 4 atoms")
     return [f for bond in ("N-CA", "CA-C", "C-O", "C-N")
-            for f in quantity_ratio("atoms", names, (f"{bond}, deviation (Å)",) * 2,
-                                    (ONE, TURNED, TEN))]
+            for f in quantity_ratio("atoms", names, (f"{bond}, deviation (Å)",) * 2, (ONE, TURNED, TEN))]
 
 
 def atoms_over_centroids(atoms: str, plain: str, settings: tuple[str, ...]) -> list[Finding]:
     """RMSD of sampled centroids, an atom model over a centroid model."""
-    return quantity_ratio("atoms", (atoms, plain), ("centroids, sampled, RMSD (Å)",
-                                                    "sampled, not clamped, RMSD (Å)"), settings)
+    measured = ("centroids, sampled, RMSD (Å)", "sampled, not clamped, RMSD (Å)")
+    return quantity_ratio("atoms", (atoms, plain), measured, settings)
 
 
 TRUNK_AND_TIME = (
@@ -88,13 +72,14 @@ TRUNK_AND_TIME = (
         lambda: study_ratio("trunk", "A + E, one more denoiser block", "A + E", (TURNED,), (25, "sampled"))),
     Claim("weak-time", "R5", "The time signal is too weak: a stronger one would help.",
         "error with sinusoidal or log-SNR embedding over that with the learned table", "13_time_and_curriculum",
-        SEEN_BETTER, better_embedding),
+        SEEN_BETTER, lambda: [f for name in ("A, sinusoidal t", "A, log-SNR")
+                              for f in study_ratio("time", name, "A", (ONE, TURNED), WHENS)]),
     Claim("confused", "R5", "The network can hardly tell noise levels apart.",
         "error when told a random t over that when told the truth (below: it ignores t)", "13_time_and_curriculum",
         Rule("below", 1.1, fixed=AFTER), believes),
     Claim("single-shot", "R6", "Training on single steps is a fault.",
         "samples of A with rollouts over A without, at equal network calls", "10_fix_d_rollout", SEEN_BETTER,
-        lambda: study_ratio("rollout", "A + D, equal calls", "A", (ONE, TURNED), ("mean over t", "sampled"))),
+        lambda: study_ratio("rollout", "A + D, equal calls", "A", (ONE, TURNED), WHENS)),
 )
 
 ATOMS = (
@@ -108,8 +93,7 @@ ATOMS = (
         "sampled centroids, A with atom network over A", "12_af3_style_atoms", SEEN_BETTER,
         lambda: atoms_over_centroids("A, 4 atoms, attention + skips", "A", (ONE, TURNED, TEN))),
     Claim("atoms-win", "R7", "The atom model wins even with the scaled residual.",
-        "sampled centroids, scaled residual with atom network over scaled residual", "12_af3_style_atoms",
-        SEEN_BETTER,
+        "sampled centroids, scaled residual with atom network over scaled residual", "12_af3_style_atoms", SEEN_BETTER,
         lambda: atoms_over_centroids("scaled residual, 4 atoms, attention + skips", "scaled residual", (ONE,))),
 )
 
@@ -120,16 +104,12 @@ PUBLISHED = tuple(
         ("af3-trunk", "AlphaFold 3's trunk reads noisy coordinates.",
          "the trunk takes no coordinates of the sample; only the diffusion module does", REFUTED),
         ("af3-scale", "Its output is scaled by sqrt(t/T) on top of x_t.",
-         "EDM coefficients with sigma_data = 16 Å; at unit variance c_out equals the report's "
-         "factor, but the skip does not equal 1", DEPENDS),
-        ("af3-atoms", "It diffuses four atoms a residue.", "all heavy atoms are diffused",
-         REFUTED),
+         "EDM coefficients with sigma_data = 16 Å; at unit variance c_out equals the report's factor, but the skip does "
+         "not equal 1", DEPENDS),
+        ("af3-atoms", "It diffuses four atoms a residue.", "all heavy atoms are diffused", REFUTED),
         ("af3-local", "Its local attention stays inside a residue.",
          "windows of 32 queries and 128 keys along the atoms, across residues", REFUTED),
         ("af3-skips", "Its atom encoder passes skips to the atom decoder.",
          "the encoder's atom representation is added in the decoder", SUPPORTED),
         ("af3-rollout", "Its denoiser is trained on rollouts.",
-         "the mini-rollout serves the confidence head and sends no gradient into the denoiser",
-         REFUTED),
-    )
-)
+         "the mini-rollout serves the confidence head and sends no gradient into the denoiser", REFUTED)))

@@ -7,7 +7,7 @@ import torch
 
 from resfold_nb.data import load, make_batch
 from resfold_nb.diffusion import linear
-from resfold_nb.measure.gradients import gradient_by_timestep
+from resfold_nb.measure import Interval, gradient_by_timestep
 from resfold_nb.studies.plans import CORE_PROTEINS, CORE_RECIPES, ONE, TURNED
 from resfold_nb.training import build, named_recipe
 from resfold_nb.verdict.evidence import (compare, core_errors, core_level, core_ratio, exactly, factor_ratio,
@@ -20,10 +20,9 @@ REPORTS_SNR = {10: 2.0, 25: 1.0, 40: 0.5, 49: 0.14}
 
 def gradient_at_zero() -> list[Finding]:
     """|dL/dF| at t = 0 in the untrained network, over that at t = 49."""
-    batch = make_batch(load(CORE_PROTEINS[0]))
-    predictor = build(named_recipe("well_fed", form="residual"))
-    found = gradient_by_timestep(predictor, batch, timesteps=(0, 49))
-    return [Finding("untrained network, well_fed", exactly(found.at_f[0] / found.at_f[1]))]
+    predictor, batch = build(named_recipe("well_fed", form="residual")), make_batch(load(CORE_PROTEINS[0]))
+    zero, last = gradient_by_timestep(predictor, batch, timesteps=(0, 49)).at_f
+    return [Finding("untrained network, well_fed", exactly(zero / last))]
 
 
 def share_at_zero() -> list[Finding]:
@@ -33,18 +32,10 @@ def share_at_zero() -> list[Finding]:
 
 
 def final_output_learns() -> list[Finding]:
-    """Error at t = 1 at the end over that at the start, of the report's form.
-
-    The last call of a sampler is at t = 1: at t = 0 the form returns its input.
-    """
+    """The report's form, at the timestep of a sampler's last call: at t = 0 it returns its input."""
     recipes = {name: named_recipe(name, form="residual") for name in CORE_RECIPES}
     return [compare(f"{name}, t = 1", core_errors(recipe, 1), core_errors(recipe, 1, share=0.0))
             for name, recipe in recipes.items()]
-
-
-def primary() -> list[Finding]:
-    """Error when only the scale is dropped over that when only the skip is."""
-    return core_ratio("skip_unscaled", "scaled_no_skip", (49, "sampled", "worst t"))
 
 
 def mismatch() -> list[Finding]:
@@ -60,20 +51,15 @@ def snr_column() -> list[Finding]:
     return [Finding("t = 10, 25, 40, 49", exactly(float(np.exp(max(off)))))]
 
 
-def suppressed() -> list[Finding]:
-    """Forms with the scale over the same forms without it, at t = 1 and 5."""
-    return (core_ratio("residual", "skip_unscaled", (1, 5)) + core_ratio("scaled_no_skip", "x0", (1, 5)))
-
-
 SCALING = (
     Claim("zero-gradient", "R2", "No gradient reaches the network's output at t = 0.",
         "size of dL/dF at t = 0 over that at t = 49", "06_broken_residual", Rule("below", 1e-12), gradient_at_zero),
     Claim("suppressed", "R2", "The scale suppresses learning at small t.",
         "final error of a form with the scale over the same form without it", "07_fix_a_direct_x0", WORSE,
-        suppressed),
+        lambda: core_ratio("residual", "skip_unscaled", (1, 5)) + core_ratio("scaled_no_skip", "x0", (1, 5))),
     Claim("primary-cause", "R16", "The scale is the main reason that the model cannot overfit.",
         "final error with only the scale dropped over that with only the skip dropped", "07_fix_a_direct_x0", BETTER,
-        primary),
+        lambda: core_ratio("skip_unscaled", "scaled_no_skip", (49, "sampled", "worst t"))),
     Claim("t49-near-zero", "R16", "Removing the scale alone brings t = 49 near zero.",
         "final RMSE at t = 49 with only the scale dropped, against the report's goal of 1 Å", "07_fix_a_direct_x0",
         Rule("below", 1.0, "Å"), lambda: core_level("skip_unscaled", (49,))),
@@ -105,6 +91,6 @@ SCALING = (
         Rule("above", 1.0, "Å"), lambda: core_level("residual", ("worst t",))),
     Claim("t49-figure", "R1", "At t = 49 it errs by 9.17 Å.",
         "scaled residual, RMSE at t = 49 over the report's figure", "06_broken_residual", Rule("within", 1.25),
-        lambda: [Finding(f.setting, f.value and type(f.value)(*(x / 9.17 for x in f.value))) for f in
-            core_level("residual", (49,))]),
+        lambda: [Finding(f.setting, f.value and Interval(*(x / 9.17 for x in f.value)))
+                 for f in core_level("residual", (49,))]),
 )

@@ -14,7 +14,6 @@ from resfold_nb.measure import Interval, bootstrap, ratio
 from resfold_nb.studies import load
 from resfold_nb.studies.plans import CORE_PROTEINS, CORE_RECIPES, FACTORS, SETTINGS, factor_applies, variant
 from resfold_nb.training import Recipe, named_recipe
-from resfold_nb.training.recipes import FROZEN_ON
 from resfold_nb.verdict.rules import Finding
 
 if TYPE_CHECKING:
@@ -36,16 +35,16 @@ def exactly(value: float) -> Interval:
     return Interval(value, value, value)
 
 
-def rows_of(study: str, recipe: Recipe, protein: str, table: str = "errors", profile: str = "laptop") -> pd.DataFrame:
+def rows_of(study: str, recipe: Recipe, protein: str, table: str = "errors") -> pd.DataFrame:
     """A recipe's rows in a study, all seeds; none where it was not recorded."""
-    found = _by_recipe(data_directory(), study, table, profile)
+    found = _by_recipe(data_directory(), study, table)
     return found.get((recipe.hash, protein), found[None])
 
 
 @lru_cache(maxsize=32)
-def _by_recipe(folder: Path, study: str, table: str, profile: str) -> dict[tuple[str, str] | None, pd.DataFrame]:
+def _by_recipe(folder: Path, study: str, table: str) -> dict[tuple[str, str] | None, pd.DataFrame]:
     """(hash, protein) -> rows, and None -> no rows; `folder` is part of the cache's key."""
-    frame = load(study, profile, table)
+    frame = load(study, table=table)
     return {None: frame[:0]} | dict(iter(frame.groupby(["hash", "protein"])))
 
 
@@ -66,18 +65,8 @@ def core_errors(recipe: Recipe, when: When, proteins: Sequence[str] = CORE_PROTE
                 superposed: bool | None = None, share: float = 1.0) -> Errors:
     """Errors of a recipe of study `core`, a protein each; superposed where its training was."""
     after = recipe.superposed if superposed is None else superposed
-    return whole([errors(rows_of("core", recipe, p), when, superposed=after, share=share) for p in proteins])
-
-
-def contrast_change(form: str, name: str, when: When, profile: str = "laptop") -> Finding:
-    """A form's error over the scaled residual's in study `contrast`, at the size of a profile.
-
-    On the one protein that all recipes were run on; superposed where the training was.
-    """
-    recipes = [named_recipe(name, profile, form=f) for f in (form, "residual")]
-    sides = [whole([errors(rows_of("contrast", r, FROZEN_ON, profile=profile), when, superposed=r.superposed)])
-             for r in recipes]
-    return compare(f"{name.replace('_', ' ')}, {say(when)}", *sides)
+    found = [errors(rows_of("core", recipe, p), when, superposed=after, share=share) for p in proteins]
+    return None if any(x is None for x in found) else found
 
 
 def study_errors(study: str, name: str, setting: str, when: When) -> Errors:
@@ -85,20 +74,15 @@ def study_errors(study: str, name: str, setting: str, when: When) -> Errors:
     recipe_name, protein = SETTINGS[setting]
     found = (errors(rows_of(which, variant(name, recipe_name), protein), when, superposed=when == "sampled")
              for which in (study, EARLIER))
-    return whole([next((x for x in found if x is not None), None)])
+    return next(([x] for x in found if x is not None), None)
 
 
-def quantity(study: str, name: str, setting: str, what: str) -> np.ndarray | None:
-    """(seeds,) of a quantity of `resfold_nb.studies.quantities` of a variant; None if it was not recorded."""
+def quantity(study: str, name: str, setting: str, what: str) -> Errors:
+    """A quantity of `resfold_nb.studies.quantities` of a variant."""
     recipe_name, protein = SETTINGS[setting]
     rows = rows_of(study, variant(name, recipe_name), protein, "quantities")
     found = rows[rows["quantity"] == what].sort_values("seed")["value"].to_numpy(float)
-    return found if len(found) else None
-
-
-def whole(found: Sequence[np.ndarray | None]) -> Errors:
-    """The arrays, or None if one is missing."""
-    return None if any(x is None for x in found) else list(found)
+    return [found] if len(found) else None
 
 
 def paired(over: list[np.ndarray], under: list[np.ndarray]) -> list[tuple[np.ndarray, np.ndarray]]:
@@ -113,9 +97,8 @@ def quotient(over: Errors, under: Errors) -> Errors:
 
 def compare(setting: str, over: Errors, under: Errors) -> Finding:
     """The ratio of two sets of errors, paired by seed."""
-    if over is None or under is None:
-        return Finding(setting, None)
-    return Finding(setting, ratio(*map(list, zip(*paired(over, under), strict=True))))
+    missing = over is None or under is None
+    return Finding(setting, None if missing else ratio(*map(list, zip(*paired(over, under), strict=True))))
 
 
 def level(setting: str, found: Errors) -> Finding:
@@ -139,33 +122,27 @@ def core_level(form: str, whens: Sequence[When]) -> list[Finding]:
 def factor_ratio(factor: str, forms: Sequence[str], whens: Sequence[When]) -> list[Finding]:
     """Error with one factor changed over the base recipe's, where it can be changed alone."""
     bases = [(name, form, named_recipe(name, form=form)) for name in CORE_RECIPES for form in forms]
-    return [compare(f"{name}, {form}, {say(when)}", *_with_and_without(factor, base, when))
+    return [compare(f"{name}, {form}, {say(when)}", *_with_and_without(FACTORS[factor](base), base, when))
             for name, form, base in bases if factor_applies(factor, base) for when in whens]
 
 
-def _with_and_without(factor: str, base: Recipe, when: When) -> tuple[Errors, Errors]:
-    """Errors with the factor changed and of the base, in one measure.
-
-    Superposed if either was trained so, or at random rotations, which leave no orientation right.
-    """
-    changed = FACTORS[factor](base)
+def _with_and_without(changed: Recipe, base: Recipe, when: When) -> list[Errors]:
+    """Both sides' errors in one measure: superposed if either was trained so, or at random rotations."""
     free = base.superposed or changed.superposed or changed.rotate
-    with_it, without = (core_errors(recipe, when, CORE_PROTEINS[:1], superposed=free) for recipe in (changed, base))
-    return with_it, without
+    return [core_errors(recipe, when, CORE_PROTEINS[:1], superposed=free) for recipe in (changed, base)]
 
 
 def study_ratio(study: str, over: str, under: str, settings: Sequence[str], whens: Sequence[When]) -> list[Finding]:
     """One variant's error over another's in settings of a fix's study."""
-    return [compare(f"{setting}, {over}, {say(when)}", study_errors(study, over, setting, when),
-                    study_errors(study, under, setting, when))
-            for setting in settings for when in whens]
+    return [compare(f"{where}, {over}, {say(when)}", *(study_errors(study, x, where, when) for x in (over, under)))
+            for where in settings for when in whens]
 
 
 def quantity_ratio(study: str, names: tuple[str, str], quantities: tuple[str, str], settings: Sequence[str]
                    ) -> list[Finding]:
     """A quantity of one variant over a quantity of another."""
     return [compare(f"{setting}, {names[0]}, {quantities[0]}",
-                    *(whole([quantity(study, name, setting, q)]) for name, q in zip(names, quantities, strict=True)))
+                    *(quantity(study, name, setting, what) for name, what in zip(names, quantities, strict=True)))
             for setting in settings]
 
 

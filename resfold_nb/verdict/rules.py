@@ -22,17 +22,14 @@ from dataclasses import dataclass
 
 from resfold_nb.measure.intervals import Interval
 
-SUPPORTED, REFUTED = "supported", "refuted"
-DEPENDS, UNDECIDED = "depends on the regime", "not decided"
-VERDICTS = (SUPPORTED, REFUTED, DEPENDS, UNDECIDED)
+VERDICTS = SUPPORTED, REFUTED, DEPENDS, UNDECIDED = "supported", "refuted", "depends on the regime", "not decided"
 
 RULES_VERSION = 2
 """Of the rule above and of what it is fed. Claims carry a version of their own threshold."""
 
 RULES_CHANGED = (
-    "Version 2, after the runs of study core had been seen, superposes errors wherever training "
-    "did: recipe as published, whose loss leaves the orientation free, was measured without by "
-    "version 1. No threshold changed.")
+    "Version 2, after the runs of study core had been seen, superposes errors wherever training did: recipe as "
+    "published, whose loss leaves the orientation free, was measured without by version 1. No threshold changed.")
 
 BEFORE, AFTER = "before the runs", "after its study had been seen"
 
@@ -58,21 +55,20 @@ class Rule:
         """"yes", "no", "open", or "not recorded" for None."""
         if value is None:
             return "not recorded"
-        low, high = value.low, value.high
-        if self.sense == "within":
-            bottom, top = 1 / self.threshold, self.threshold
-            inside = bottom <= low and high <= top
-            return "yes" if inside else "no" if high < bottom or low > top else "open"
+        low, high, limit = value.low, value.high, self.threshold
+        yes, no = high < limit, low > limit
         if self.sense == "above":
-            low, high = -high, -low
-        limit = -self.threshold if self.sense == "above" else self.threshold
-        return "yes" if high < limit else "no" if low > limit else "open"
+            yes, no = no, yes
+        elif self.sense == "within":
+            yes, no = 1 / limit <= low and high <= limit, high < 1 / limit or no
+        return "yes" if yes else "no" if no else "open"
 
 
+# For ratios of errors: a tenth is what we call a difference.
+BETTER, WORSE, ALIKE = Rule("below", 1 / 1.1), Rule("above", 1.1), Rule("within", 1.1)
+SEEN_BETTER, SEEN_WORSE = Rule("below", 1 / 1.1, fixed=AFTER), Rule("above", 1.1, fixed=AFTER)
 CONSISTENT = Rule("below", 2.0, fixed=AFTER, version=2,
                   was="below 1.1 times, which an untrained network's own chance variation passes")
-BETTER, WORSE, ALIKE = Rule("below", 1 / 1.1), Rule("above", 1.1), Rule("within", 1.1)
-"""For ratios of errors: a tenth is what we call a difference."""
 
 
 @dataclass(frozen=True)
@@ -100,20 +96,19 @@ class Claim:
 
 @dataclass(frozen=True)
 class Judgement:
-    """A claim with its findings, the answer in each setting, and the verdict."""
+    """A claim, judged."""
 
     claim: Claim
     findings: tuple[Finding, ...]
-    answers: tuple[str, ...]
+    answers: tuple[str, ...]  # in each setting
     verdict: str
 
     @property
     def summary(self) -> str:
         """How many settings said what, or the source."""
-        if self.claim.rule is None:
-            return self.claim.source
         counts = {a: self.answers.count(a) for a in ("yes", "no", "open", "not recorded")}
-        return ", ".join(f"{n} {answer}" for answer, n in counts.items() if n)
+        said = ", ".join(f"{n} {answer}" for answer, n in counts.items() if n)
+        return self.claim.source if self.claim.rule is None else said
 
 
 def judge(claim: Claim) -> Judgement:
