@@ -83,27 +83,29 @@ def attention_view(points: Structure | ArrayLike, weights: ArrayLike, names: Seq
         sequence = points.sequence if sequence is None else sequence
         chain_index = points.chain_index if chain_index is None else chain_index
         points = points.centroids
-    place = _checked_points(points)
-    length = len(place)
-    chain = checked_chain(chain_index, length)
-    maps = _checked_weights(weights, names, length)
-    _check_choice(sequence, residue, length)
-    centre = place.mean(axis=0)
-    view = Attention(library=shared_library(), points=as_bytes(place), weights=_quantised(maps), heads=maps.shape[1],
-                     names=list(names), sequence=sequence, chain=chain, alt=alt, ramp=index_colours(SHADES)[::-1],
-                     height=height, residue=residue, centre=[float(c) for c in centre],
-                     radius=_radius(place - centre))
-    still = still_image({"": place}, None, chain, _row_colours(maps[0, :, residue]), alt)
-    return AttentionView(view, alt, still)
-
-
-def _checked_points(points: ArrayLike) -> NDArray[np.float32]:
-    """Finite points (L, 3), 1 to 256 of them."""
     place = as_numpy(points)
     if place.ndim != 2 or not 1 <= len(place) <= MAX_LISTENERS:
-        raise ValueError(f"attention view takes points (L, 3) of 1 to {MAX_LISTENERS} residues, "
-                         f"got shape {place.shape}; show a part of a longer protein")
-    return checked("points", place, (len(place), 3))
+        raise ValueError(f"attention view takes points (L, 3) of 1 to {MAX_LISTENERS} residues, got shape "
+                         f"{place.shape}; show a part of a longer protein")
+    length = len(checked("points", place, (len(place), 3)))
+    chain, maps = checked_chain(chain_index, length), _checked_weights(weights, names, length)
+    if sequence is None:
+        raise ValueError("bare points need sequence=, one letter a residue")
+    if len(sequence) != length:
+        raise ValueError(f"sequence has {len(sequence)} letters for {length} residues")
+    if not 0 <= residue < length:
+        raise ValueError(f"residue {residue} is not one of 0 to {length - 1}")
+    ramp, centre = index_colours(SHADES)[::-1], place.mean(axis=0)
+    # as seen from the front, so that the chain fills the view at first
+    radius = max(3.0, 1.0 + float(np.linalg.norm((place - centre)[:, :2], axis=1).max()))
+    # little-endian uint16: 65535 stands for a weight of 1
+    sent = np.rint(np.clip(maps, 0, 1) * STEPS).astype("<u2").tobytes()
+    view = Attention(library=shared_library(), points=as_bytes(place), weights=sent, heads=maps.shape[1],
+                     names=list(names), sequence=sequence, chain=chain, alt=alt, ramp=ramp, height=height,
+                     residue=residue, centre=[float(c) for c in centre], radius=radius)
+    heard = maps[0, :, residue].mean(axis=0)
+    colours = [ramp[k] for k in np.rint(heard / heard.max() * (SHADES - 1)).astype(int)]
+    return AttentionView(view, alt, still_image({"": place}, None, chain, colours, alt))
 
 
 def _checked_weights(weights: ArrayLike, names: Sequence[str], length: int) -> NDArray[np.float32]:
@@ -124,30 +126,3 @@ def _checked_weights(weights: ArrayLike, names: Sequence[str], length: int) -> N
         raise ValueError("weights must not be negative and each row must sum to 1; pass them as "
                          "they are after the softmax")
     return maps
-
-
-def _check_choice(sequence: str | None, residue: int, length: int) -> None:
-    """ValueError unless each residue has a letter and the picked one exists."""
-    if sequence is None:
-        raise ValueError("bare points need sequence=, one letter a residue")
-    if len(sequence) != length:
-        raise ValueError(f"sequence has {len(sequence)} letters for {length} residues")
-    if not 0 <= residue < length:
-        raise ValueError(f"residue {residue} is not one of 0 to {length - 1}")
-
-
-def _radius(centred: NDArray[np.float32]) -> float:
-    """Å from the centre as seen from the front, so that the chain fills the view at first."""
-    return max(3.0, 1.0 + float(np.linalg.norm(centred[:, :2], axis=1).max()))
-
-
-def _quantised(maps: NDArray[np.float32]) -> bytes:
-    """Little-endian uint16 bytes: 65535 stands for a weight of 1."""
-    return np.rint(np.clip(maps, 0, 1) * STEPS).astype("<u2").tobytes()
-
-
-def _row_colours(rows: NDArray[np.float32]) -> list[str]:
-    """A colour for each residue heard, from the heads' mean of one listener's rows (heads, L)."""
-    row, ramp = rows.mean(axis=0), index_colours(SHADES)[::-1]
-    shades = np.rint(row / row.max() * (SHADES - 1)).astype(int)
-    return [ramp[k] for k in shades]

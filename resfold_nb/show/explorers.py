@@ -174,7 +174,7 @@ def explorer(*, alt: str, timesteps: int = 50) -> ExplorerView:
     forms |= {edm(sd).label: (edm(sd), sd) for sd in (0.5, 2.0)}
     curves = {f"{name}|{label}": _curves(schedule, *form)
               for name, schedule in schedules.items() for label, form in forms.items()}
-    made = Explorer(library=shared_plotly(), figure=_content(timesteps), curves=curves, names=list(NAMES),
+    made = Explorer(library=shared_plotly(), figure=json.loads(_figure(timesteps).to_json()), curves=curves, names=list(NAMES),
                     schedules=list(schedules), forms=list(forms), steps=timesteps, alt=alt)
     return ExplorerView([made, ipywidgets.HTML(caption_html(alt))], alt)
 
@@ -189,12 +189,8 @@ def _curves(schedule: Schedule, form: Parameterisation, sd: float) -> list[list[
     return [[float(f"{v:.6g}") if np.isfinite(v) else None for v in np.asarray(curve)] for curve in each]
 
 
-def _content(timesteps: int) -> dict[str, object]:
-    """The empty figure: five panels, a line and a marker each."""
-    return json.loads(_figure(timesteps).to_json())
-
-
 def _figure(timesteps: int) -> Figure:
+    """Five empty panels, a line and a marker each."""
     from plotly.subplots import make_subplots
 
     fig = make_subplots(cols=len(NAMES), subplot_titles=HEADINGS, horizontal_spacing=0.085)
