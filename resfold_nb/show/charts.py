@@ -78,7 +78,9 @@ def panels(groups: Mapping[str, Sequence[Line]], *, title: str, x: str, y: str, 
         update(type="log", dtick="D2", exponentformat="none")
     if y_range is not None:
         fig.update_yaxes(range=np.log10(y_range) if log_y else y_range)
-    fig.update_layout(title=title, legend=_legend_below(len(groups) > 1), height=460 if len(groups) > 1 else 440)
+    wide = len(groups) > 1  # then the legend stands under the plot, where no line runs; else beside it
+    fig.update_layout(title=title, height=460 if wide else 440, legend=(
+        dict(orientation="h", y=-0.28, x=0, yanchor="top") if wide else dict(y=1, x=1.02, yanchor="top")))
     return fig
 
 
@@ -111,13 +113,6 @@ def _mark_empty(fig: Figure, column: int) -> None:
     fig.update_xaxes(showticklabels=False, showgrid=False, ticks="", row=1, col=column)
     axis = "x" if column == 1 else f"x{column}"
     fig.add_annotation(text="not recorded", showarrow=False, x=0.5, y=0.5, xref=f"{axis} domain", yref="paper")
-
-
-def _legend_below(wide: bool) -> dict[str, object]:
-    """Under the plot, where no line runs; a chart of one panel has room beside it."""
-    if wide:
-        return dict(orientation="h", y=-0.28, x=0, yanchor="top")
-    return dict(orientation="v", y=1, x=1.02, yanchor="top")
 
 
 def heatmap(matrix: ArrayLike, **options: Any) -> Figure:

@@ -50,15 +50,25 @@ def _write_page(notebook: NotebookNode, source_path: Path, target: Path, written
     from nbconvert import HTMLExporter
 
     scripts = _scripts(notebook)
-    for prepare in (_drop_metrics, _share_3dmol, _drop_orphaned_views, _plotly_as_html):
+    for cell in notebook.cells:  # numbers that were kept for the runner have nothing to show
+        if "outputs" in cell:
+            cell.outputs = [output for output in cell.outputs if set(output.get("data", [])) != {METRIC_MIME}]
+    for prepare in (_share_3dmol, _drop_orphaned_views, _plotly_as_html):
         prepare(notebook)
     if written_in is not None:
         _lead_links(notebook, Path(written_in), target.parent)
+    headings = (re.search(r"^# (.+)$", cell.source, re.MULTILINE) for cell in notebook.cells
+                if cell.cell_type == "markdown")
+    title = next((found[1].strip() for found in headings if found), source_path.stem)
     exporter = HTMLExporter(template_name="lab", raw_template=source("page.html.j2"), exclude_input_prompt=True,
                             exclude_output_prompt=True, embed_images=True)
-    resources = {"metadata": {"name": _title(notebook, source_path.stem)}, "scripts": scripts}
+    resources = {"metadata": {"name": title}, "scripts": scripts}
     page, _ = exporter.from_notebook_node(notebook, resources=resources)
-    _require_offline(page, source_path)
+    references = _References()
+    references.feed(page)
+    if references.remote:
+        raise ValueError(f"{source_path} loads {sorted(set(references.remote))} from the network; "
+                         "put the file beside the notebook instead")
     target.parent.mkdir(parents=True, exist_ok=True)
     target.write_text(page, encoding="utf-8")
     return target
@@ -86,11 +96,14 @@ def _scripts(notebook: NotebookNode) -> dict[str, list[str]]:
 
     require.js comes last in the head: libraries that find it register there and hide.
     """
+    from plotly.offline import get_plotlyjs
+
     traces = {trace.get("type", "scatter") for data in _bundles(notebook)
               for trace in data.get(PLOTLY_MIME, {}).get("data", [])}
     head, foot = [], []
-    if traces or _has(notebook, "charts.Curves", "explorers.Explorer"):
-        head.append(library("plotly-cartesian.js") if traces <= CARTESIAN else _whole_plotly())
+    widgets = [str(model["state"].get("_anywidget_id", "")) for model in _widget_state(notebook).values()]
+    if traces or any(name.endswith(("charts.Curves", "explorers.Explorer")) for name in widgets):
+        head.append(library("plotly-cartesian.js") if traces <= CARTESIAN else get_plotlyjs())
     structures = any(LIBRARY_MARK in _html(data) for data in _bundles(notebook))
     if structures or _widget_state(notebook):
         head.append(library("3Dmol.js"))
@@ -101,13 +114,6 @@ def _scripts(notebook: NotebookNode) -> dict[str, list[str]]:
         foot.append(library("embed-amd.js"))
     foot.append(source("page.js"))
     return {"head": [inline(s) for s in head], "foot": [inline(s) for s in foot]}
-
-
-def _whole_plotly() -> str:
-    """The library that comes with plotly for Python."""
-    from plotly.offline import get_plotlyjs
-
-    return get_plotlyjs()
 
 
 def _anywidget() -> str:
@@ -141,12 +147,6 @@ def _widget_state(notebook: NotebookNode) -> dict[str, Any]:
     return notebook.metadata.get("widgets", {}).get(WIDGET_STATE, {}).get("state", {})
 
 
-def _has(notebook: NotebookNode, *widgets: str) -> bool:
-    """Whether a saved model is of one of these classes of ours."""
-    return any(str(model["state"].get("_anywidget_id", "")).endswith(widgets)
-               for model in _widget_state(notebook).values())
-
-
 def _share_3dmol(notebook: NotebookNode) -> None:
     """Take out the copies of 3Dmol.js that outputs and widget models carry."""
     copies = re.compile(rf"<script {re.escape(LIBRARY_MARK)}>.*?</script>", re.DOTALL)
@@ -156,13 +156,6 @@ def _share_3dmol(notebook: NotebookNode) -> None:
     for model in _widget_state(notebook).values():
         if model["state"].get("_anywidget_id") == f"{Library.__module__}.{Library.__name__}":
             model["state"]["source"] = ""
-
-
-def _drop_metrics(notebook: NotebookNode) -> None:
-    """Numbers that were kept for the runner and have nothing to show."""
-    for cell in notebook.cells:
-        if "outputs" in cell:
-            cell.outputs = [output for output in cell.outputs if set(output.get("data", [])) != {METRIC_MIME}]
 
 
 def _drop_orphaned_views(notebook: NotebookNode) -> None:
@@ -182,15 +175,6 @@ def _plotly_as_html(notebook: NotebookNode) -> None:
         figure = json.dumps(content).replace("<", "\\u003c")
         data.pop("image/png", None)
         data["text/html"] = (f'<div class="resfold-plot">' f'<script type="application/json">{figure}</script></div>')
-
-
-def _title(notebook: NotebookNode, otherwise: str) -> str:
-    """The first heading of the notebook."""
-    for cell in notebook.cells:
-        found = re.search(r"^# (.+)$", cell.source, re.MULTILINE)
-        if cell.cell_type == "markdown" and found:
-            return found[1].strip()
-    return otherwise
 
 
 class _References(HTMLParser):
@@ -219,12 +203,3 @@ class _References(HTMLParser):
         """Note the addresses that a style sheet loads."""
         if self.in_style:
             self.remote += re.findall(r"""(?:url\(|@import)\s*["']?((?:https?:)?//[^"')\s]+)""", data)
-
-
-def _require_offline(page: str, notebook_path: str | Path) -> None:
-    """ValueError when the page would load anything from the network."""
-    parser = _References()
-    parser.feed(page)
-    if parser.remote:
-        raise ValueError(f"{notebook_path} loads {sorted(set(parser.remote))} from the network; "
-                         "put the file beside the notebook instead")

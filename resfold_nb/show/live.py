@@ -164,7 +164,7 @@ class LiveTraining(View):
             self.controls.phase, self.controls.step = driver.phase, driver.state.step
             self.controls.left = driver.seconds_left
             self.controls.loss = losses[-1] if losses and np.isfinite(losses[-1]) else None
-            self.controls.error = _sentence(driver.error)
+            self.controls.error = f"{type(driver.error).__name__}: {driver.error}" if driver.error else ""
         if losses:
             self._loss.set_lines({LOSS: thinned(losses)})
         if len(driver.run.marks) > self._drawn:
@@ -266,7 +266,3 @@ def _caption(driver: Driver) -> str:
     mark = driver.run.last
     return (f"sampled after step {mark.step}: RMSE {mark.sampled_rmse:.1f} Å, "
             f"superposed {mark.sampled_rmsd:.1f} Å")
-
-
-def _sentence(error: Exception | None) -> str:
-    return "" if error is None else f"{type(error).__name__}: {error}"

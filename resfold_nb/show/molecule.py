@@ -41,8 +41,11 @@ def structure(structure: Structure, *, style: str = "cartoon", alt: str | None =
         raise ValueError(f"style must be one of {', '.join(STYLES)}, got {style!r}")
     if len(structure) < 2 or not np.isfinite(structure.backbone).all():
         raise ValueError(f"{structure.id} needs two residues or more with finite coordinates")
-    alt = (alt or _describe(structure, centroids)).strip()
-    colours = _colours(structure)
+    chains, dots = structure.chain_names, ", with the centroid of each residue as a ball" if centroids else ""
+    alt = (alt or f"{structure.id}: {len(structure)} residues, chain{'s' if len(chains) > 1 else ''} "
+                  f"{', '.join(chains)}{dots}.").strip()
+    several = len(np.unique(structure.chain_index)) > 1
+    colours = chain_colours(structure.chain_index) if several else index_colours(len(structure))
     view = _view(structure, style, colours, centroids, height)
     still = still_image({structure.id: structure.backbone[:, 1]}, None, structure.chain_index.tolist(), colours, alt)
     page = library_script() + _stage(view.write_html(), still, alt)
@@ -106,13 +109,6 @@ def _segments(structure: Structure) -> list[tuple[str, int, int]]:
     return runs
 
 
-def _colours(structure: Structure) -> list[str]:
-    """Per residue: by chain where there are several, else along the chain."""
-    if len(np.unique(structure.chain_index)) > 1:
-        return chain_colours(structure.chain_index)
-    return index_colours(len(structure))
-
-
 def _view(structure: Structure, style: str, colours: list[str], centroids: bool, height: int) -> Any:
     """The py3Dmol view; it names no address to load the library from."""
     import py3Dmol
@@ -126,19 +122,14 @@ def _view(structure: Structure, style: str, colours: list[str], centroids: bool,
     if centroids and kind == "cartoon":
         look["opacity"] = 0.75
     view.setStyle({kind: look})
-    if centroids:
-        _add_centroids(view, structure)
+    if centroids:  # a second model with one ball per residue
+        points = structure.backbone.mean(axis=1)
+        lines = [str(len(points)), "centroids", *(f"C {x:.3f} {y:.3f} {z:.3f}" for x, y, z in points)]
+        view.addModel("\n".join(lines), "xyz")
+        view.setStyle({"model": -1}, {"sphere": {"radius": 0.7, "color": PALETTE["residual"]}})
     view.zoomTo()
     view.zoom(1.3)  # zoomTo leaves a wide margin
     return view
-
-
-def _add_centroids(view: Any, structure: Structure) -> None:
-    """A second model with one ball per residue."""
-    points = structure.backbone.mean(axis=1)
-    lines = [str(len(points)), "centroids", *(f"C {x:.3f} {y:.3f} {z:.3f}" for x, y, z in points)]
-    view.addModel("\n".join(lines), "xyz")
-    view.setStyle({"model": -1}, {"sphere": {"radius": 0.7, "color": PALETTE["residual"]}})
 
 
 def _stage(view: str, still: str, alt: str) -> str:
@@ -152,11 +143,3 @@ def _stage(view: str, still: str, alt: str) -> str:
 <div class="resfold-3d" style="height:0;overflow:hidden;background:white">{view}</div>
 <script>{inline(source("stage.js"))}</script>
 </div>{caption_html(alt)}"""
-
-
-def _describe(structure: Structure, centroids: bool) -> str:
-    """Caption for a structure that was given none."""
-    chains = ", ".join(structure.chain_names)
-    several = "chains" if len(structure.chain_names) > 1 else "chain"
-    dots = ", with the centroid of each residue as a ball" if centroids else ""
-    return f"{structure.id}: {len(structure)} residues, {several} {chains}{dots}."

@@ -90,9 +90,11 @@ def _view(batch: Batch, schedule: Schedule, panes: Mapping[str, Tensor], colours
     truth = _first(batch).x0[0]
     t = np.arange(schedule.timesteps) if times is None else np.asarray(times)
     measured = panes if measured is None else measured
-    errors = {name: _errors(measured[name], truth, scale) for name in colours}
+    clean, ab, snr = truth.double(), schedule.alpha_bar.numpy(), schedule.snr.numpy()
+    errors = {name: [(scale * error(x, clean.expand_as(x))).numpy() for error in (rmse, rmsd)]
+              for name, x in ((name, measured[name].double()) for name in colours)}
     shown = {name: scale * (superpose(x, truth.expand_as(x)) if superposed else x) for name, x in panes.items()}
-    made = player(shown, truth=scale * truth, labels=_numbers(schedule, t),
+    made = player(shown, truth=scale * truth, labels=[f"t = {k} · ᾱ {ab[k]:.2f} · SNR {f'{snr[k]:.3g}' if k else '∞'}" for k in t],
                   chain_index=batch.chain[0][batch.mask[0]], alt=require_alt(alt, "scrubber"))
     said = "" if times is None else "x0_pred: "
     for pane in made.panes:
@@ -115,18 +117,6 @@ def follow(made: Player, chart: Curves) -> None:
     made.scrubber.panes = [*made.scrubber.panes, chart]
     row, *rest = made.children
     made.children = [row, *rest[:1], chart, *rest[1:]]
-
-
-def _numbers(schedule: Schedule, t: np.ndarray) -> list[str]:
-    """What stands beside the slider."""
-    ab, snr = schedule.alpha_bar.numpy(), schedule.snr.numpy()
-    return [f"t = {k} · ᾱ {ab[k]:.2f} · SNR {f'{snr[k]:.3g}' if k else '∞'}" for k in t]
-
-
-def _errors(x: Tensor, truth: Tensor, scale: float) -> tuple[np.ndarray, np.ndarray]:
-    """RMSE and RMSD in Å of points (T, L, 3)."""
-    points, clean = x.double(), truth.double().expand_as(x)
-    return (scale * rmse(points, clean)).numpy(), (scale * rmsd(points, clean)).numpy()
 
 
 def _first(batch: Batch) -> Batch:
