@@ -94,8 +94,9 @@ def _view(batch: Batch, schedule: Schedule, panes: Mapping[str, Tensor], colours
     errors = {name: [(scale * error(x, clean.expand_as(x))).numpy() for error in (rmse, rmsd)]
               for name, x in ((name, measured[name].double()) for name in colours)}
     shown = {name: scale * (superpose(x, truth.expand_as(x)) if superposed else x) for name, x in panes.items()}
-    made = player(shown, truth=scale * truth, labels=[f"t = {k} · ᾱ {ab[k]:.2f} · SNR {f'{snr[k]:.3g}' if k else '∞'}" for k in t],
-                  chain_index=batch.chain[0][batch.mask[0]], alt=require_alt(alt, "scrubber"))
+    labels = [f"t = {k} · ᾱ {ab[k]:.2f} · SNR {f'{snr[k]:.3g}' if k else '∞'}" for k in t]
+    made = player(shown, truth=scale * truth, labels=labels, chain_index=batch.chain[0][batch.mask[0]],
+                  alt=require_alt(alt, "scrubber"))
     said = "" if times is None else "x0_pred: "
     for pane in made.panes:
         name = pane.heading.removeprefix("x0_pred, ")
