@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 BLIND = "A, blind to x_t and t"
 GREY = "#777777"
 SPARE = (*SERIES[2:], "#7F3C8D", "#3D9970", "#8C6D31")
+NARROW_TICKS = [digit * 10.0**power for power in range(-3, 4) for digit in (1, 1.5, 2, 3, 5, 7)]
 DASHES = ("solid", "dash", "dashdot", "longdash", "dot")
 Lines = Sequence[Line] | Mapping[str, Sequence[Line]]
 
@@ -101,7 +102,7 @@ def dots(frame: pd.DataFrame, *, value: str, title: str, alt: str, x: str, rows:
     """
     from plotly.subplots import make_subplots
 
-    names, heads, shades = (_order(frame, column, order) for column in (rows, panel, colour))
+    names, heads, shades = (_order(frame, column, order) or [""] for column in (rows, panel, colour))
     fig = make_subplots(cols=len(heads), shared_yaxes=True, horizontal_spacing=0.03,
                         subplot_titles=[str(h) for h in heads] if panel else None)
     for i, head in enumerate(heads, start=1):
@@ -114,7 +115,8 @@ def dots(frame: pd.DataFrame, *, value: str, title: str, alt: str, x: str, rows:
     below = 96 if colour else 62
     fig.add_annotation(text=x if len(frame) else f"{x}: not recorded", showarrow=False, xref="paper", yref="paper",
                        x=0.5, y=0, yshift=-40, yanchor="top")
-    fig.update_layout(title=title, height=130 + below + max(24, 15 * len(shades) + 9) * len(names), margin_b=below + 10,
+    fig.update_layout(title=title, height=150 + below + max(24, 15 * len(shades) + 9) * len(names),
+                      margin=dict(t=80 if panel else 60, b=below + 10),
                       legend=dict(orientation="h", x=0, y=0, yref="container", yanchor="bottom"))
     figure(fig, alt)
 
@@ -141,7 +143,7 @@ def _order(frame: pd.DataFrame, column: str | None, order: Sequence[str] | None)
     if column is None:
         return [""]
     present = list(dict.fromkeys(frame[column]))
-    return [v for v in order or () if v in present] + [v for v in present if v not in (order or ())]
+    return [v for v in order or () if v in present] + [v for v in present if v not in (order or ())] or [""]
 
 
 def _add_dots(fig: Figure, column: int, part: pd.DataFrame, value: str, rows: str, colour: str | None,
@@ -158,23 +160,26 @@ def _add_dots(fig: Figure, column: int, part: pd.DataFrame, value: str, rows: st
             given = "low" in found and "high" in found
             low, high = (float(found[c].iloc[0]) for c in ("low", "high")) if given else (
                 float(found[value].min()), float(found[value].max()))
-            shift = 0.0 if len(shades) == 1 else 0.6 * (k / (len(shades) - 1) - 0.5)
+            shift = (k - (len(shades) - 1) / 2) * min(0.6 / max(len(shades) - 1, 1), 0.25)
             label = str(shade if colour else name)
             new = colour is not None and label not in {trace.legendgroup for trace in fig.data}
+            said = f"{name}, {shade}" if colour else str(name)
             fig.add_scatter(
                 x=[middle], y=[names.index(name) + shift], mode="markers", name=label, legendgroup=label,
                 showlegend=new, marker=dict(size=10, color=style[label][0]), row=1, col=column,
                 error_x=dict(type="data", symmetric=False, array=[high - middle], arrayminus=[middle - low],
                              thickness=2, width=4, color=style[label][0]),
-                hovertemplate=f"{name}{f', {shade}' if colour else ''}: {middle:.3g} ({low:.3g}–{high:.3g})<extra></extra>")
+                hovertemplate=f"{said}: {middle:.3g} ({low:.3g}–{high:.3g})<extra></extra>")
 
 
 def _dot_axes(fig: Figure, names: Sequence[object], log_x: bool, values: pd.Series) -> None:
     fig.update_yaxes(range=[len(names) - 0.5, -0.5], tickvals=list(range(len(names))), ticktext=[str(n) for n in names],
                      title_text=None, ticks="")
     if log_x:
-        wide = np.nanmax(values) / max(np.nanmin(values), 1e-9) > 300
-        fig.update_xaxes(type="log", dtick=1 if wide else "D2", exponentformat="none")
+        spread = np.nanmax(values) / max(np.nanmin(values), 1e-9)
+        fig.update_xaxes(type="log", dtick=1 if spread > 300 else "D2", exponentformat="none")
+        if spread < 5:  # the digits 2 and 5 would leave one tick
+            fig.update_xaxes(tickvals=[v * 10.0**k for k in range(-4, 5) for v in (1, 1.5, 2, 3, 5, 7)])
     fig.update_xaxes(matches="x")
 
 
