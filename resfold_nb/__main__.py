@@ -4,13 +4,10 @@
 import sys
 
 if sys.version_info < (3, 11):
-    sys.exit(
-        "The ResFold workbook needs Python 3.11 or newer; this is Python {}.{} ({}).\n"
-        "Install a newer Python, then name it: make lab PYTHON=python3.12\n"
-        "or, without make: python3.12 -m resfold_nb setup".format(
-            sys.version_info[0], sys.version_info[1], sys.executable
-        )
-    )
+    sys.exit("The ResFold workbook needs Python 3.11 or newer; this is Python {}.{} ({}).\n"
+             "Install a newer Python, then name it: make lab PYTHON=python3.12\n"
+             "or, without make: python3.12 -m resfold_nb setup".format(
+                 sys.version_info[0], sys.version_info[1], sys.executable))
 
 from resfold_nb.workbook.cli import main
 

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 import torch
 
-from resfold_nb.measure.attention import attention_maps
 from resfold_nb.data import load, make_batch
 from resfold_nb.diffusion import get_form, linear
+from resfold_nb.measure.attention import attention_maps
 from resfold_nb.model import AtomSize, Features, NetworkSize, Predictor, ResFold
 from resfold_nb.model.layers import Attention
 
@@ -32,8 +32,7 @@ def inputs_of(dtype: torch.dtype = torch.float32, atoms: AtomSize | None = None,
     return batch.x0 + noise, torch.tensor([25]), Features.of(batch)
 
 
-def mixed_by_hand(layer: Attention, tokens: torch.Tensor, mask: torch.Tensor | None
-                  ) -> torch.Tensor:
+def mixed_by_hand(layer: Attention, tokens: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:
     heard = layer.weights(tokens, mask) @ layer.split(layer.value(tokens))
     return layer.out(heard.transpose(1, 2).flatten(-2))
 
@@ -45,8 +44,7 @@ def test_weights_are_those_of_the_fused_path(dtype: torch.dtype, masked: bool) -
     layer, tokens = Attention(32, 4).to(dtype), torch.randn(3, 11, 32, dtype=dtype)
     mask = torch.arange(11).expand(3, 11) < torch.tensor([[8], [11], [3]]) if masked else None
     limit = 1e-6 if dtype == torch.float32 else 1e-14
-    torch.testing.assert_close(mixed_by_hand(layer, tokens, mask), layer(tokens, mask),
-                               rtol=0, atol=limit)
+    torch.testing.assert_close(mixed_by_hand(layer, tokens, mask), layer(tokens, mask), rtol=0, atol=limit)
     weights = layer.weights(tokens, mask)
     torch.testing.assert_close(weights.sum(-1), torch.ones_like(weights[..., 0]))
     if mask is not None:
@@ -55,8 +53,7 @@ def test_weights_are_those_of_the_fused_path(dtype: torch.dtype, masked: bool) -
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
 @pytest.mark.parametrize("options", OPTIONS.values(), ids=OPTIONS)
-def test_every_block_of_the_real_network_is_explained(options: dict[str, Any], dtype: torch.dtype
-                                                      ) -> None:
+def test_every_block_of_the_real_network_is_explained(options: dict[str, Any], dtype: torch.dtype) -> None:
     predictor, (x_t, t, features) = predictor_of(dtype, **options), inputs_of(dtype, **options)
     seen = []
     parts = predictor.network.trunk, predictor.network.denoiser

@@ -8,12 +8,12 @@ import roma
 import torch
 
 from resfold_nb import measure, studies
-from resfold_nb.measure.errors import draws_of
-from resfold_nb.studies.quantities import CALLS, LEVELS, quantities
-from resfold_nb.measure.rotations import mean_rotation
 from resfold_nb.data import load, make_batch, random_rotations, rmse
 from resfold_nb.diffusion import linear
+from resfold_nb.measure.errors import draws_of
+from resfold_nb.measure.rotations import mean_rotation
 from resfold_nb.model import AtomSize, Features, NetworkSize
+from resfold_nb.studies.quantities import CALLS, LEVELS, quantities
 from resfold_nb.training import Recipe, Rollout, build, train, training_loss
 from resfold_nb.training.loop import draw
 
@@ -83,8 +83,7 @@ def test_turned_measurements_are_of_the_turned_protein() -> None:
     same = draws_of(BATCH, 6, 3)
     assert torch.equal(drawn.eps, same.eps) and not torch.allclose(drawn.x0, same.x0)
     torch.testing.assert_close(drawn.x0 @ drawn.x0.mT, same.x0 @ same.x0.mT, rtol=1e-4, atol=1e-4)
-    blind = build(TINY.but(trunk_sees_points=False, denoiser_sees_points=False,
-                           time_embedding="none"))
+    blind = build(TINY.but(trunk_sees_points=False, denoiser_sees_points=False, time_embedding="none"))
     errors = measure.error_by_timestep(blind, BATCH, rotate=True, timesteps=[1, 49])
     assert errors.rmse[0] == errors.rmse[1]
 
@@ -166,8 +165,7 @@ def test_bonds_of_a_bent_chain() -> None:
     np.testing.assert_allclose(found["N-CA-C"], 90)
     np.testing.assert_allclose(found["CA-C-O"], 90)
     assert found["C-N"].shape == (0,)
-    assert measure.backbone_geometry(both)["C-N"] == pytest.approx(
-        np.linalg.norm(atoms[0] + 30 - atoms[2]))
+    assert measure.backbone_geometry(both)["C-N"] == pytest.approx(np.linalg.norm(atoms[0] + 30 - atoms[2]))
 
 
 def test_a_probe_reads_what_is_there() -> None:
@@ -205,8 +203,7 @@ def test_quantities_cover_what_the_notebooks_read() -> None:
     recipe = TINY.but(atoms=AtomSize(1, 8, 2), trunk_sees_points=False)
     finished = measure.train_and_measure(recipe, studies.batch_for(recipe, "1K61_C"), marks=())
     found = quantities(finished, studies.batch_for(recipe, "1K61_C"), copies=2)
-    wanted = [f"{s}, {c} calls, {d} (Å)" for s in ("ddpm", "ddim") for c in CALLS
-              for d in ("RMSE", "RMSD")]
+    wanted = [f"{s}, {c} calls, {d} (Å)" for s in ("ddpm", "ddim") for c in CALLS for d in ("RMSE", "RMSD")]
     wanted += [f"told t = {u}, t = {t}, RMSE (Å)" for t in LEVELS for u in LEVELS]
     wanted += [f"probe of {p}, t = {t}, R²" for p in ("trunk tokens", "x_t") for t in LEVELS]
     wanted += ["sampled, clamped to 3, RMSE (Å)", "centroids, t = 5, RMSD (Å)",

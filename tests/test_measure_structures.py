@@ -8,9 +8,9 @@ import tmtools
 from biotite.structure import AtomArray
 from biotite.structure import tm_score as biotite_tm_score
 
+from resfold_nb.data import load
 from resfold_nb.measure import structures
 from resfold_nb.studies.proteins import hundred_ids
-from resfold_nb.data import load
 
 TRUTH = load("1HZ6_A").centroids.astype(float)
 
@@ -52,8 +52,7 @@ def tmtools_score(points: np.ndarray, truth: np.ndarray) -> float:
 @pytest.mark.parametrize("size", [0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0])
 def test_tm_score_is_tmtools_for_the_same_correspondence(size: float) -> None:
     """Both are searches for one optimum: neither may be far below the other."""
-    assert structures.tm_score(noisy(size), TRUTH) == pytest.approx(
-        tmtools_score(noisy(size), TRUTH), abs=0.02)
+    assert structures.tm_score(noisy(size), TRUTH) == pytest.approx(tmtools_score(noisy(size), TRUTH), abs=0.02)
 
 
 def test_tm_scores_of_unlike_chains_are_on_average_not_below_those_of_tmtools() -> None:
@@ -96,8 +95,7 @@ def test_coil_and_helix_have_their_steps_and_the_helix_its_hand() -> None:
     helix = structures.helix(50)
     assert structures.neighbour_step([helix]) == pytest.approx(3.8, abs=0.1)
     assert structures.handedness(helix) > 0
-    assert structures.handedness(helix * np.array([-1, 1, 1])) == pytest.approx(
-        -structures.handedness(helix))
+    assert structures.handedness(helix * np.array([-1, 1, 1])) == pytest.approx(-structures.handedness(helix))
 
 
 def test_a_helix_of_centroids_is_near_real_ones() -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from resfold_nb.workbook import bands, run_notebooks, sources
-from resfold_nb.workbook.paths import BUILD, NOTEBOOKS
+from resfold_nb.workbook import BUILD, NOTEBOOKS
 from resfold_nb.workers import cores
 
 PROFILE = "ci"

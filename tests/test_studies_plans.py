@@ -10,38 +10,33 @@ import numpy as np
 import pytest
 import torch
 
+from resfold_nb.data import Batch, catalogue, load, make_batch, rmsd, training_set_scale
 from resfold_nb.measure.cost import training_cost
 from resfold_nb.measure.run import marks_for
-from resfold_nb.studies import estimate
+from resfold_nb.model import NetworkSize
+from resfold_nb.studies import estimate, samples
 from resfold_nb.studies.estimate import estimated
 from resfold_nb.studies.plans import (CORE_PROTEINS, CORE_RECIPES, FACTORS, STUDIES, Cell, core, crossed,
                                       factor_applies, regime, variant)
-from resfold_nb.studies import samples
 from resfold_nb.studies.proteins import (FIRST_TEN, HUNDRED, TEN_CHAINS, batch_for, chains_of, held_out_batch,
                                          hundred_ids)
-from resfold_nb.data import Batch, catalogue, load, make_batch, rmsd, training_set_scale
-from resfold_nb.model import NetworkSize
 from resfold_nb.training import Recipe, loop, named_recipe, train
 from resfold_nb.training.losses import Draw
 
 TINY = named_recipe("many_chains", "ci").but(steps=4, proteins_per_step=3)
 
-FIELDS = {
-    "learning rate x 0.3": "learning_rate", "learning rate x 3": "learning_rate",
-    "warm-up, other": "warmup", "clipping, other": "clip",
-    "clean trunk": "trunk_sees_points", "F-space loss": "loss_space",
-    "superposed loss, other": "superposed", "pair distances, other": "pair_distance",
-    "coordinates in Å": "scale", "random rotations": "rotate",
-    "zero-initialised output": "zero_init_output", "t = 0 never drawn": "first_timestep",
-}
+FIELDS = {"learning rate x 0.3": "learning_rate", "learning rate x 3": "learning_rate", "warm-up, other": "warmup",
+          "clipping, other": "clip", "clean trunk": "trunk_sees_points", "F-space loss": "loss_space",
+          "superposed loss, other": "superposed", "pair distances, other": "pair_distance",
+          "coordinates in Å": "scale", "random rotations": "rotate", "zero-initialised output": "zero_init_output",
+          "t = 0 never drawn": "first_timestep"}
 """Factor -> the one field of a recipe that it may change."""
 
 
 def fields(recipe: Recipe) -> dict[str, object]:
     """Every value of a recipe, those of its network too, by name."""
     size = {f"size.{name}": value for name, value in dataclasses.asdict(recipe.size).items()}
-    return {f.name: getattr(recipe, f.name) for f in dataclasses.fields(recipe)
-            if f.name != "size"} | size
+    return {f.name: getattr(recipe, f.name) for f in dataclasses.fields(recipe) if f.name != "size"} | size
 
 
 def test_a_hundred_chains_and_none_of_them_held_out() -> None:
@@ -75,8 +70,7 @@ def test_held_out_chains_are_measured_in_the_units_of_the_training() -> None:
 
 @pytest.mark.parametrize(("scale", "wanted"), [
     ("own", None), ("training set", training_set_scale("centroid")), (1.0, 1.0)])
-def test_coordinates_are_divided_by_what_the_recipe_says(scale: float | str,
-                                                         wanted: float | None) -> None:
+def test_coordinates_are_divided_by_what_the_recipe_says(scale: float | str, wanted: float | None) -> None:
     batch = batch_for(named_recipe("well_fed", scale=scale), "1HZ6_A")
     own = float(make_batch(load("1HZ6_A")).scale[0])
     assert float(batch.scale[0]) == pytest.approx(own if wanted is None else wanted)
@@ -119,8 +113,7 @@ def test_proteins_of_a_step_are_alike_in_length() -> None:
         assert [part.ids for part in batch.parts(proteins)] == [batch.ids]
 
 
-def test_every_protein_has_its_turn_before_any_has_its_second(monkeypatch: pytest.MonkeyPatch
-                                                              ) -> None:
+def test_every_protein_has_its_turn_before_any_has_its_second(monkeypatch: pytest.MonkeyPatch) -> None:
     """And the order changes from round to round, alike for the same seed."""
     seen: list[tuple[str, ...]] = []
     draw = loop.draw
@@ -181,10 +174,10 @@ def test_a_factor_that_means_nothing_is_left_out() -> None:
 
 def test_pairs_of_factors_change_two_things_or_are_left_out() -> None:
     base = named_recipe("starved")
-    both = crossed("F-space loss", "learning rate x 3", base)
+    both = crossed(base, "F-space loss", "learning rate x 3")
     assert both.loss_space == "F" and both.learning_rate == 3 * base.learning_rate
-    assert crossed("F-space loss", "superposed loss, other", base) is None
-    assert crossed("F-space loss", "learning rate x 3", named_recipe("starved", form="x0")) is None
+    assert crossed(base, "F-space loss", "superposed loss, other") is None
+    assert crossed(named_recipe("starved", form="x0"), "F-space loss", "learning rate x 3") is None
 
 
 def test_the_full_study_holds_the_core_and_its_crossings() -> None:
@@ -207,8 +200,7 @@ def test_the_core_has_every_cell_that_the_experiment_needs() -> None:
             ("starved", "well_fed", "as_published"), ("residual", "x0", "eps", "v", "edm"),
             CORE_PROTEINS, range(5)):
         assert (named_recipe(name, form=form).hash, protein, seed) in runs
-    for name, form, factor, seed in itertools.product(CORE_RECIPES, ("residual", "x0"), FACTORS,
-                                                      range(2)):
+    for name, form, factor, seed in itertools.product(CORE_RECIPES, ("residual", "x0"), FACTORS, range(2)):
         base = named_recipe(name, form=form)
         if factor_applies(factor, base):
             assert (FACTORS[factor](base).hash, CORE_PROTEINS[0], seed) in runs, factor

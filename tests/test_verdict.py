@@ -16,40 +16,20 @@ import pandas as pd
 import pytest
 from checkouts import ROOT
 
-from resfold_nb.studies import frames
-from resfold_nb.verdict import evidence
-from resfold_nb.verdict.rules import (
-    AFTER,
-    DEPENDS,
-    REFUTED,
-    SUPPORTED,
-    UNDECIDED,
-    VERDICTS,
-    Claim,
-    Finding,
-    Judgement,
-    Rule,
-    judge,
-    verdict_of,
-)
-from resfold_nb.verdict.evidence import (
-    compare,
-    core_errors,
-    core_level,
-    core_ratio,
-    errors,
-    factor_ratio,
-)
-from resfold_nb.measure.intervals import Interval, bootstrap, ratio
-from resfold_nb.verdict.ledger import CLAIMS, counts, judged, markdown
-from resfold_nb.studies.plans import CORE_PROTEINS, FACTORS
 from resfold_nb.data import data_directory
+from resfold_nb.measure.intervals import Interval, bootstrap, ratio
+from resfold_nb.studies import frames
+from resfold_nb.studies.plans import CORE_PROTEINS, FACTORS
 from resfold_nb.training import named_recipe
+from resfold_nb.verdict import evidence
+from resfold_nb.verdict.evidence import compare, core_errors, core_level, core_ratio, errors, factor_ratio
+from resfold_nb.verdict.ledger import CLAIMS, counts, judged, markdown
+from resfold_nb.verdict.rules import (AFTER, DEPENDS, REFUTED, SUPPORTED, UNDECIDED, VERDICTS, Claim, Finding,
+                                      Judgement, Rule, judge, verdict_of)
 
 ALL = [claim for claims in CLAIMS.values() for claim in claims]
 
-COMPUTED = {"zero-gradient", "two-percent", "snr-column", "four-times-signal", "a-gradients",
-            "b-gradients", "d-real"}
+COMPUTED = {"zero-gradient", "two-percent", "snr-column", "four-times-signal", "a-gradients", "b-gradients", "d-real"}
 """Claims whose numbers come from algebra, structures or an untrained network: no table is read."""
 
 
@@ -125,8 +105,7 @@ def test_the_verdict_follows_from_the_answers_as_the_module_says() -> None:
         for answers in itertools.product(("yes", "no", "open", "not recorded"), repeat=n):
             yes, no = answers.count("yes"), answers.count("no")
             few = n - yes - no < n / 2
-            wanted = (DEPENDS if yes and no else SUPPORTED if yes and few
-                      else REFUTED if no and few else UNDECIDED)
+            wanted = (DEPENDS if yes and no else SUPPORTED if yes and few else REFUTED if no and few else UNDECIDED)
             assert verdict_of(answers) == wanted, answers
 
 
@@ -147,8 +126,7 @@ def test_a_bootstrap_of_equal_values_has_no_width_and_others_have_their_ranges()
 
 
 @pytest.mark.parametrize(("spread", "lowest", "highest"), [(0.0, 0.92, 1.0), (1.0, 0.75, 0.95)])
-def test_the_interval_holds_the_truth_about_as_often_as_it_says(spread: float, lowest: float,
-                                                                highest: float) -> None:
+def test_the_interval_holds_the_truth_about_as_often_as_it_says(spread: float, lowest: float, highest: float) -> None:
     """Five proteins, five seeds. Where proteins differ as much as seeds, five proteins are few.
 
     Drawing seeds alone would hold the truth in about 0.6 of the cases there.
@@ -166,8 +144,7 @@ def test_the_intervals_width_is_that_of_drawing_proteins_and_then_seeds() -> Non
     groups = [dice.normal(0, 2) + dice.normal(0, 6, 20) for _ in range(20)]
     between, within = np.var([g.mean() for g in groups]), np.mean([g.var() for g in groups])
     found = bootstrap(groups)
-    assert found.high - found.low == pytest.approx(
-        2 * 1.96 * np.sqrt((between + within / 20) / 20), rel=0.06)
+    assert found.high - found.low == pytest.approx(2 * 1.96 * np.sqrt((between + within / 20) / 20), rel=0.06)
 
 
 def test_a_ratio_pairs_seed_by_seed() -> None:
@@ -251,8 +228,7 @@ def test_the_summary_counts_every_claim_once() -> None:
     groups = [[int(n) for n in line.strip("| ").split(" | ")[1:]]
               for line in markdown().splitlines()[2 : 2 + len(CLAIMS)]]
     assert [sum(column) for column in zip(*groups, strict=True)] == list(found.values())
-    assert all(markdown().count(f"{j.claim.says.rstrip('.')} ({j.claim.report})") == 1
-               for j in every)
+    assert all(markdown().count(f"{j.claim.says.rstrip('.')} ({j.claim.report})") == 1 for j in every)
 
 
 def test_planted_errors_turn_a_verdict_round(tables: Path) -> None:
@@ -298,8 +274,7 @@ def test_errors_are_superposed_where_training_was() -> None:
 
 @pytest.mark.parametrize(("factor", "superposed"), [
     ("clean trunk", False), ("random rotations", True), ("superposed loss, other", True)])
-def test_a_factor_is_measured_superposed_where_either_side_was_trained_so(factor: str,
-                                                                          superposed: bool) -> None:
+def test_a_factor_is_measured_superposed_where_either_side_was_trained_so(factor: str, superposed: bool) -> None:
     base = named_recipe("well_fed", form="x0")
     over, under = (core_errors(recipe, 49, CORE_PROTEINS[:1], superposed=superposed)
                    for recipe in (FACTORS[factor](base), base))

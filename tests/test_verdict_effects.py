@@ -7,21 +7,13 @@ import pandas as pd
 import pytest
 import torch
 
-from resfold_nb.verdict.effects import (
-    CELLS,
-    calibrated,
-    main_effects,
-    place_on_map,
-    rank_correlation,
-    steps_below,
-)
 from resfold_nb.diffusion import FORMS, edm, get_schedule
+from resfold_nb.verdict.effects import CELLS, calibrated, main_effects, place_on_map, rank_correlation, steps_below
 
 SCHEDULE = get_schedule("linear")
 
 
-def planted(skip: float, scale: float, together: float, noise: float = 0.0
-            ) -> dict[str, list[np.ndarray]]:
+def planted(skip: float, scale: float, together: float, noise: float = 0.0) -> dict[str, list[np.ndarray]]:
     """Errors of two proteins x five seeds made by known factors of dropping skip and scale."""
     dice = np.random.default_rng(0)
     base = [5 * np.exp(dice.normal(0, 1, 5)) for _ in range(2)]

@@ -11,10 +11,9 @@ from checkouts import Checkout
 from hypothesis import given
 from hypothesis import strategies as st
 
-from resfold_nb.workbook import bands
+from resfold_nb.workbook import BANDS, NOTEBOOKS, bands
 from resfold_nb.workbook.bands import Band, check, measure
-from resfold_nb.workbook.paths import BANDS, NOTEBOOKS
-from resfold_nb.workbook.results import Metric, Result
+from resfold_nb.workbook.metrics import Metric, Result
 
 NUMBER = st.floats(-1e6, 1e6)
 

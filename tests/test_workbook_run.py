@@ -15,8 +15,8 @@ import psutil
 import pytest
 from checkouts import Checkout
 
-from resfold_nb.workbook import bands, results
-from resfold_nb.workbook.results import Metric, Result
+from resfold_nb.workbook import bands, metrics
+from resfold_nb.workbook.metrics import Metric, Result
 from resfold_nb.workbook.summary import Summary
 
 RECORD = "from resfold_nb.workbook import goal, metric\n"
@@ -177,6 +177,6 @@ def wait_for(paths: list[Path], seconds: float = 60) -> None:
 
 def test_unfinished_notebook_holds_no_result(checkout: Checkout) -> None:
     path = checkout.add_notebook("01_a", "1")
-    assert results.stamp(path) is None
+    assert metrics.stamp(path) is None
     with pytest.raises(ValueError, match="holds no finished run"):
-        results.read(path)
+        metrics.read(path)

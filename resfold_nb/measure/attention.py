@@ -22,14 +22,10 @@ class AttentionMaps(NamedTuple):
 
 @torch.no_grad()
 def attention_maps(predictor: Predictor, x_t: Tensor, t: Tensor, features: Features) -> AttentionMaps:
-    """Run the predictor once and collect the attention weights of all its blocks.
+    """Run the predictor once and collect the attention weights of all its blocks; it is left as it was.
 
-    Parameters
-    ----------
-    predictor : whose network is looked at; it is left as it was.
-    x_t : (1, N, 3) noisy points of one protein, N as in `ResFold.forward`.
-    t : (1,) int64, their timestep.
-    features : of this protein; a padded residue is listened to with weight 0.
+    `x_t` (1, N, 3) are noisy points of one protein, N as in `ResFold.forward`, `t` (1,) int64 is their timestep. A
+    padded residue is listened to with weight 0.
 
     Raises ValueError for more than one set of points or more than one protein.
     """
@@ -57,8 +53,8 @@ def _listening(layers: dict[str, Attention]) -> Iterator[dict[str, Tensor]]:
     def listen(name: str, layer: nn.Module, inputs: tuple[Tensor, Tensor | None]) -> None:
         heard[name] = layer.weights(*inputs)[0].float().cpu()
 
-    hooks = [layer.register_forward_pre_hook(lambda one, inputs, name=name: listen(name, one, inputs)) for name,
-             layer in layers.items()]
+    hooks = [layer.register_forward_pre_hook(lambda one, inputs, name=name: listen(name, one, inputs))
+             for name, layer in layers.items()]
     try:
         yield heard
     finally:

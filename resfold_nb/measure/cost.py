@@ -22,17 +22,10 @@ from resfold_nb.training import Recipe
 
 @dataclass(frozen=True)
 class Cost:
-    """The same on every machine with the same torch, unlike seconds.
+    """The same on every machine with the same torch, unlike seconds."""
 
-    Attributes
-    ----------
-    teraflop : 10^12 floating-point operations of the matrix products of the whole run, forward and backward; a
-        multiplication and an addition count as two.
-    megabytes : 10^6 bytes of the tensors alive at once in one training step, at the most.
-    """
-
-    teraflop: float
-    megabytes: float
+    teraflop: float  # 10^12 operations of the whole run's matrix products; a multiplication and an addition are two
+    megabytes: float  # 10^6 bytes of the tensors alive at once in one training step, at the most
 
 
 def training_cost(recipe: Recipe, batch: Batch) -> Cost:

@@ -40,16 +40,11 @@ class ErrorByTimestep:
 def error_by_timestep(predictor: Predictor, batch: Batch, *, draws: int = 4, timesteps: Sequence[int] | None = None,
                       seed: int = MEASURING_SEED, rotate: bool = False, centroids: bool = False,
                       told: Callable[[Tensor], Tensor] | None = None) -> ErrorByTimestep:
-    """Single-step denoising error: noise x0 to timestep t, predict x0, compare; for each t.
+    """Single-step denoising error: noise x0 to timestep t, predict x0, compare; for each t (all T by default).
 
-    Parameters
-    ----------
-    draws : noise draws for each protein and timestep, the same at every t.
-    timesteps : which; all T by default.
-    rotate : turn each draw by a random rotation, the same at every t.
-    centroids : compare the residues' centroids, where the points are atoms.
-    told : what the network is told of t, (B n,) -> (B n,); the truth by default. The form's coefficients keep the
-        true t.
+    `draws` of noise for each protein, turned at random if `rotate`, the same at every t. `centroids` compares the
+    residues' centroids, where the points are atoms. `told` is what the network is told of t, (B n,) -> (B n,), the
+    truth by default; the form's coefficients keep the true t.
     """
     predictor.eval()
     batch = batch.to(predictor.a.device, predictor.a.dtype)

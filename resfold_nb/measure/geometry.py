@@ -16,14 +16,10 @@ ACROSS = ("C-N", "CA-C-N", "C-N-CA")
 
 
 def backbone_geometry(atoms: np.ndarray, linked: np.ndarray | None = None) -> dict[str, np.ndarray]:
-    """Every bond length and angle of backbones (..., 4 L, 3) in Å, by name as in `IDEAL`.
+    """Bond lengths and angles by name as in `IDEAL`, (..., L) each, or (..., links) for those that span two residues.
 
-    Parameters
-    ----------
-    atoms : N, CA, C, O of each residue in turn.
-    linked : (L - 1,) bool, True where residue i + 1 follows residue i in the chain; all by default.
-
-    Returns arrays (..., L), or (..., number of links) for those that span two residues.
+    `atoms` (..., 4 L, 3) in Å are N, CA, C, O of each residue in turn; `linked` (L - 1,) bool is True where residue
+    i + 1 follows residue i in the chain, all by default.
     """
     x = np.asarray(atoms, dtype=float)
     x = x.reshape(*x.shape[:-2], -1, 4, 3)

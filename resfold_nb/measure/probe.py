@@ -19,21 +19,11 @@ RIDGE = 1e-3
 @torch.no_grad()
 def probe_tokens(predictor: Predictor, batch: Batch, *, timesteps: Sequence[int], draws: int = 32,
                  rotate: bool = False, seed: int = MEASURING_SEED) -> dict[str, np.ndarray]:
-    """R^2 of linear probes for each residue's clean points, by timestep.
+    """R^2 of linear probes for each residue's clean points: "trunk tokens" and "x_t", (timesteps,) each.
 
-    One probe a timestep, fitted on half of the noise draws and scored on the other half, with the total variance
+    One probe a timestep reads the trunk's tokens, or the residue's own noisy points. It is fitted on half of the
+    noise draws (an even number, turned at random if `rotate`) and scored on the other half, with the total variance
     taken about zero: a probe that knows nothing scores 0.
-
-    Parameters
-    ----------
-    timesteps : which.
-    draws : noise draws of each protein, even.
-    rotate : turn each draw by a random rotation.
-
-    Returns
-    -------
-    "trunk tokens" and "x_t": (timesteps,) each, what the probe reads from the trunk's tokens, and from the residue's
-    own noisy points.
     """
     predictor.eval()
     batch = batch.to(predictor.a.device, predictor.a.dtype)

@@ -48,16 +48,10 @@ class Run:
         """The measurement after the last step."""
         return self.marks[-1]
 
-    def at(self, t: int, superposed: bool = False) -> tuple[np.ndarray, np.ndarray]:
-        """Steps and the error at timestep t, as two arrays."""
-        chosen = [m.errors.rmsd if superposed else m.errors.rmse for m in self.marks]
+    def at(self, t: int) -> tuple[np.ndarray, np.ndarray]:
+        """Steps and the RMSE at timestep t, as two arrays."""
         index = list(self.marks[0].errors.t).index(t)
-        return np.array([m.step for m in self.marks]), np.array([e[index] for e in chosen])
-
-    def sampled(self, superposed: bool = False) -> tuple[np.ndarray, np.ndarray]:
-        """Steps and the error of sampled structures, as two arrays."""
-        name = "sampled_rmsd" if superposed else "sampled_rmse"
-        return np.array([m.step for m in self.marks]), np.array([getattr(m, name) for m in self.marks])
+        return np.array([m.step for m in self.marks]), np.array([m.errors.rmse[index] for m in self.marks])
 
 
 def marks_for(steps: int, count: int = 12, first: int = 10) -> tuple[int, ...]:

@@ -5,7 +5,7 @@ Points are centroids in Å, one a residue. Scores that are defined for CA atoms 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -55,11 +55,6 @@ def score(predicted: np.ndarray, truth: np.ndarray, length: int | None = None) -
         tm_score=tm_score(predicted, truth, length) if long_enough else float("nan"),
         contact_precision=contact_precision(predicted, truth),
     )
-
-
-def score_all(predicted: Mapping[str, np.ndarray], truth: Mapping[str, np.ndarray]) -> dict[str, StructureScores]:
-    """`score` of each structure that has a truth, by id."""
-    return {name: score(points, truth[name]) for name, points in predicted.items() if name in truth}
 
 
 def contact_precision(predicted: np.ndarray, truth: np.ndarray, *, cutoff: float = CONTACT,
@@ -207,8 +202,7 @@ def embed(by_separation: np.ndarray, length: int, hand: float) -> np.ndarray:
     return points if handedness(points) * hand >= 0 else points * np.array(MIRROR)
 
 
-@dataclass(frozen=True)
-class Copied:
+class Copied(NamedTuple):
     """What the nearest training chain has to say of a target."""
 
     id: str  # of the training chain

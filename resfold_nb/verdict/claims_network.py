@@ -29,7 +29,7 @@ def clean_trunk() -> list[Finding]:
 def believes() -> list[Finding]:
     """Error when told a random t over that when told the truth."""
     return [f for name in ("scaled residual", "A") for t in (5, 25, 49) for f in quantity_ratio(
-        "time", (name, name), (f"told a random t, t = {t}, RMSE (Å)", f"told the truth, t = {t}, RMSE (Å)"), (TURNED,))]
+        "time", (name,) * 2, (f"told a random t, t = {t}, RMSE (Å)", f"told the truth, t = {t}, RMSE (Å)"), (TURNED,))]
 
 
 def own_variance() -> list[Finding]:
@@ -93,8 +93,8 @@ ATOMS = (
         "sampled centroids, A with atom network over A", "12_af3_style_atoms", SEEN_BETTER,
         lambda: atoms_over_centroids("A, 4 atoms, attention + skips", "A", (ONE, TURNED, TEN))),
     Claim("atoms-win", "R7", "The atom model wins even with the scaled residual.",
-        "sampled centroids, scaled residual with atom network over scaled residual", "12_af3_style_atoms", SEEN_BETTER,
-        lambda: atoms_over_centroids("scaled residual, 4 atoms, attention + skips", "scaled residual", (ONE,))),
+        "sampled centroids, scaled residual with atom network over scaled residual", "12_af3_style_atoms",
+        SEEN_BETTER, lambda: atoms_over_centroids("scaled residual, 4 atoms, attention + skips", "scaled residual", (ONE,))),
 )
 
 PUBLISHED = tuple(
@@ -104,8 +104,8 @@ PUBLISHED = tuple(
         ("af3-trunk", "AlphaFold 3's trunk reads noisy coordinates.",
          "the trunk takes no coordinates of the sample; only the diffusion module does", REFUTED),
         ("af3-scale", "Its output is scaled by sqrt(t/T) on top of x_t.",
-         "EDM coefficients with sigma_data = 16 Å; at unit variance c_out equals the report's factor, but the skip does "
-         "not equal 1", DEPENDS),
+         "EDM coefficients with sigma_data = 16 Å; at unit variance c_out equals the report's factor, but the skip "
+         "does not equal 1", DEPENDS),
         ("af3-atoms", "It diffuses four atoms a residue.", "all heavy atoms are diffused", REFUTED),
         ("af3-local", "Its local attention stays inside a residue.",
          "windows of 32 queries and 128 keys along the atoms, across residues", REFUTED),

@@ -1,4 +1,4 @@
-"""Running notebooks, recorded metrics and their bands, the command line.
+"""Running notebooks, recorded metrics and their bands, the command line, and where things are in the checkout.
 
 Names load on first use, so that `import resfold_nb.workbook` needs the standard library alone.
 """
@@ -6,10 +6,13 @@ Names load on first use, so that `import resfold_nb.workbook` needs the standard
 from __future__ import annotations
 
 from importlib import import_module
+from pathlib import Path
 
-__all__ = ["Session", "goal", "metric", "start"]
+ROOT = Path(__file__).resolve().parents[2]
+NOTEBOOKS, BANDS, BUILD = ROOT / "notebooks", ROOT / "data" / "bands", ROOT / "build"
 
 _HOME = {"Session": "session", "start": "session", "goal": "metrics", "metric": "metrics"}
+__all__ = [*_HOME]
 
 
 def __getattr__(name: str) -> object:

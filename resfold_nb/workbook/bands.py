@@ -15,9 +15,8 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from resfold_nb.workbook.metrics import quantity
-from resfold_nb.workbook.paths import BANDS
-from resfold_nb.workbook.results import Metric, Result
+from resfold_nb.workbook import BANDS
+from resfold_nb.workbook.metrics import Metric, Result, quantity
 
 MADS = 4
 FEWEST_SEEDS = 5
@@ -61,7 +60,7 @@ class Band:
 
     @property
     def high(self) -> float:
-        """The band's upper limit."""
+        """And its upper limit."""
         return self.middle + self.half_width
 
     @property
@@ -77,18 +76,18 @@ class Band:
 
     def faults(self) -> list[str]:
         """What makes this no band, a text each: too few seeds, a width without a reason, …"""
-        return [text for text, wrong in self._rules() if wrong]
-
-    def _rules(self) -> list[tuple[str, bool]]:
-        finite = all(math.isfinite(value) for value in (*self.values, self.floor))
-        return [(f"fewer than {FEWEST_SEEDS} seeds", len(set(self.seeds)) < FEWEST_SEEDS),
-                ("a seed twice", len(set(self.seeds)) < len(self.seeds)),
-                ("not one value a seed", len(self.values) != len(self.seeds)),
-                ("a value that is not finite", not finite),
-                ("a negative floor", self.floor < 0),
-                ("a floor without a reason", not self.floor_reason.strip()),
-                (f"wider than {WIDEST:.0%} of its value without a reason",
-                 bool(self.values) and self.is_wide and not self.reason.strip())]
+        seeds = len(set(self.seeds))
+        rules = {
+            f"fewer than {FEWEST_SEEDS} seeds": seeds < FEWEST_SEEDS,
+            "a seed twice": seeds < len(self.seeds),
+            "not one value a seed": len(self.values) != len(self.seeds),
+            "a value that is not finite": not all(map(math.isfinite, (*self.values, self.floor))),
+            "a negative floor": self.floor < 0,
+            "a floor without a reason": not self.floor_reason.strip(),
+            f"wider than {WIDEST:.0%} of its value without a reason":
+                bool(self.values) and self.is_wide and not self.reason.strip(),
+        }
+        return [text for text, wrong in rules.items() if wrong]
 
 
 Bands = dict[str, dict[str, Band]]  # notebook -> metric -> band
@@ -108,13 +107,11 @@ class Miss:
 
 def measure(unit: str, values: Mapping[int, float], previous: Band | None = None) -> Band:
     """A band from a value for each seed. What was written by hand in the previous one is kept."""
-    seeds = tuple(sorted(values))
-    numbers = tuple(values[seed] for seed in seeds)
+    seeds, numbers = zip(*sorted(values.items()), strict=True)
     floor, floor_reason = DEFAULT_FLOOR * abs(median(numbers)), DEFAULT_FLOOR_REASON
     if previous is not None and not previous.floor_reason.startswith("default:"):
         floor, floor_reason = previous.floor, previous.floor_reason
-    reason = previous.reason if previous is not None else ""
-    return Band(unit, seeds, numbers, floor, floor_reason, reason)
+    return Band(unit, seeds, numbers, floor, floor_reason, previous.reason if previous is not None else "")
 
 
 def check(results: Iterable[Result], bands: Bands) -> list[Miss]:
@@ -142,23 +139,18 @@ def _compare(metric: Metric, band: Band | None) -> Miss | None:
     return Miss(metric.notebook, metric.name, text)
 
 
-def path(profile: str, folder: Path = BANDS) -> Path:
-    """The file that holds the profile's bands."""
-    return folder / f"{profile}.json"
-
-
 def load(profile: str, folder: Path = BANDS) -> Bands | None:
     """The profile's bands, or None where none are recorded.
 
     Raises ValueError: the file is not one of bands.
     """
-    file = path(profile, folder)
+    file = folder / f"{profile}.json"
     if not file.exists():
         return None
     try:
         notebooks = json.loads(file.read_text(encoding="utf-8"))["notebooks"]
-        return {notebook: {name: _from_json(entry) for name, entry in entries.items()}
-                for notebook, entries in notebooks.items()}
+        return {notebook: {name: Band(**e | {"seeds": tuple(e["seeds"]), "values": tuple(e["values"])})
+                           for name, e in entries.items()} for notebook, entries in notebooks.items()}
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"{file} does not hold bands ({type(error).__name__}: {error}); "
                          f"measure them anew: python -m resfold_nb bands --profile {profile}") from error
@@ -172,11 +164,7 @@ def save(profile: str, bands: Bands, measured: dict[str, Any], folder: Path = BA
     text = json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False)
     # Seeds and values on one line each, so that a change of one metric is a change of few lines.
     text = re.sub(r"\[\s+([^][{}]*?)\s+\]", lambda m: f"[{' '.join(m[1].split())}]", text)
-    file = path(profile, folder)
+    file = folder / f"{profile}.json"
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(text + "\n", encoding="utf-8", newline="\n")
     return file
-
-
-def _from_json(entry: dict[str, Any]) -> Band:
-    return Band(**entry | {"seeds": tuple(entry["seeds"]), "values": tuple(entry["values"])})

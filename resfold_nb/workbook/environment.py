@@ -12,17 +12,16 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from resfold_nb.workbook.paths import CONSTRAINTS, ROOT
+from resfold_nb.workbook import ROOT
 
 VENV = ROOT / ".venv"
+CONSTRAINTS = ROOT / "constraints.txt"
 EXTRAS = "test,cluster"
 _STAMP = "resfold-setup"
-
 # What the installation depends on; a change of any of these makes it stale.
 _INPUTS = ("pyproject.toml", "constraints.txt", "package.json", "package-lock.json", "hatch_build.py")
 # Written last by hatch_build.py; without it there are no 3D views.
 _BUNDLE = ROOT / "resfold_nb" / "show" / "static" / "versions.sha256"
-
 # A Python that has these was made for the workbook: .venv, a conda environment, Binder.
 _TELLTALES = ("torch", "papermill", "jupyterlab", "anywidget", "py3Dmol")
 # A study runs on a bare GPU machine, which has these and no Jupyter.
@@ -71,10 +70,9 @@ def build(force: bool = False) -> None:
         return
     started = time.monotonic()
     (VENV / _STAMP).unlink(missing_ok=True)
-    if _works():
-        _say(f"1/2 Keeping the environment in {VENV}")
-    else:
-        _say(f"1/2 Making an environment in {VENV}")
+    works = _works()
+    _say(f"1/2 {'Keeping the' if works else 'Making an'} environment in {VENV}")
+    if not works:
         _make()
     _say("2/2 Installing the workbook (the first time a few minutes, most of it torch)")
     _install()
@@ -102,8 +100,7 @@ def _fingerprint() -> str:
     digest = hashlib.sha256(f"{platform.python_version()}\0{ROOT}\0".encode())
     for name in _INPUTS:
         path = ROOT / name
-        digest.update(path.read_bytes() if path.exists() else b"")
-        digest.update(b"\0")
+        digest.update((path.read_bytes() if path.exists() else b"") + b"\0")
     return digest.hexdigest()
 
 
@@ -121,22 +118,20 @@ def _make() -> None:
         major, minor = sys.version_info[:2]
         raise SetupError(f"This Python ({sys.executable}) cannot make environments: ensurepip is missing.\n"
                          f"On Debian or Ubuntu: sudo apt install python{major}.{minor}-venv\n"
-                         "Elsewhere install Python from python.org, or use conda: "
-                         "conda env create -f environment.yml")
+                         "Elsewhere install Python from python.org, or use conda: conda env create -f environment.yml")
     _check([sys.executable, "-m", "venv", "--clear", str(VENV)], "making the environment failed")
 
 
 def _install() -> None:
     # pip splits these variables at spaces, which a path may hold and a URL does not.
     pins = CONSTRAINTS.as_uri()
+    command = [str(python()), "-m", "pip", "install", "--disable-pip-version-check", "-e", f".[{EXTRAS}]"]
     pinned = os.environ | {"PIP_CONSTRAINT": pins, "PIP_BUILD_CONSTRAINT": pins}
-    command = [str(python()), "-m", "pip", "install", "--disable-pip-version-check"]
-    _check([*command, "-e", f".[{EXTRAS}]"], "installing the workbook failed", pinned)
+    _check(command, "installing the workbook failed", pinned)
 
 
 def _check(command: Sequence[str], failure: str, variables: dict[str, str] | None = None) -> None:
-    status = subprocess.call(command, cwd=ROOT, env=variables)
-    if status:
+    if status := subprocess.call(command, cwd=ROOT, env=variables):
         raise SetupError(f"{failure} (exit status {status}; the reason stands above).\n"
                          f"Once it is mended, run the same command again: it goes on where it stopped.\n"
                          f"To start afresh, delete {VENV}.")

@@ -10,11 +10,10 @@ from collections.abc import Iterable, Sequence
 from importlib.metadata import version
 from pathlib import Path
 
-from resfold_nb.workbook import bands as bands_, results, run_notebooks
 from resfold_nb.workbook.bands import FEWEST_SEEDS, Band, Bands
 from resfold_nb.workbook.one_notebook import Job, check_parameters
-from resfold_nb.workbook.paths import BUILD, ROOT
-from resfold_nb.workbook.results import Result
+from resfold_nb.workbook import BUILD, ROOT, bands, metrics, run_notebooks
+from resfold_nb.workbook.metrics import Result
 
 # What no number depends on; the other rooms, the data and the notebook are in the stamp.
 _NOT_STAMPED = ("show", "workbook")
@@ -30,11 +29,11 @@ def main(options: argparse.Namespace) -> int:
         jobs = plan(notebooks, options, at_once)
         for job in jobs:
             check_parameters(job)
-        old = bands_.load(options.profile) or {}
+        old = bands.load(options.profile) or {}
     except ValueError as error:
         print(error, file=sys.stderr)
         return 2
-    todo = [job for job in jobs if results.stamp(Path(job.target)) != job.stamp]
+    todo = [job for job in jobs if metrics.stamp(Path(job.target)) != job.stamp]
     if len(todo) < len(jobs):
         print(f"{len(jobs) - len(todo)} of {len(jobs)} runs are kept from before.")
     run_notebooks.execute_all(todo, at_once, note="runs")
@@ -42,7 +41,7 @@ def main(options: argparse.Namespace) -> int:
     there = {path.stem for path in run_notebooks.select()}
     keep = {name: old[name] for name in old if name in there}
     note = {"torch": version("torch"), "numpy": version("numpy"), "threads": run_notebooks.threads_each(at_once)}
-    file = bands_.save(options.profile, keep | measured, note)
+    file = bands.save(options.profile, keep | measured, note)
     print("\n".join([f"wrote {file}", *_remarks(measured), *failures]))
     return 1 if failures else 0
 
@@ -72,7 +71,7 @@ def gather(jobs: Sequence[Job], old: Bands) -> tuple[Bands, list[str]]:
 
 def _result(job: Job) -> Result:
     try:
-        return results.read(Path(job.target))
+        return metrics.read(Path(job.target))
     except (OSError, ValueError) as error:
         return Result(job.name, 0.0, error=str(error))
 
@@ -94,7 +93,7 @@ def _numbers(result: Result) -> dict[str, tuple[float, str]]:
 
 def _bands_of(by_seed: dict[int, Result], old: dict[str, Band]) -> dict[str, Band]:
     numbers = {seed: _numbers(result) for seed, result in by_seed.items()}
-    return {name: bands_.measure(unit, {seed: values[name][0] for seed, values in numbers.items()}, old.get(name))
+    return {name: bands.measure(unit, {seed: values[name][0] for seed, values in numbers.items()}, old.get(name))
             for name, (_, unit) in next(iter(numbers.values())).items()}
 
 

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import statistics
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from resfold_nb.studies import benchmark, ends, load
 from resfold_nb.training.recipes import FROZEN_ON
 from resfold_nb.verdict import ledger
-from resfold_nb.workbook.paths import ROOT
-
-if TYPE_CHECKING:
-    import pandas as pd
+from resfold_nb.workbook import ROOT
 
 README, VERDICTS, SPEED = ROOT / "README.md", ROOT / "docs" / "verdicts.md", ROOT / "docs" / "speed.md"
 VERDICTS_HEAD = """# The verdicts
@@ -36,9 +32,29 @@ target; the table has the numbers](../data/recorded/benchmarks/speed.png)
 *The ratios of the table. Made by* `python -m resfold_nb bench figure`.
 
 """
-MACHINE_FROM = ("training", "sampling", "speedrun", "six_forms", "growth", "limit", "views", "walls_laptop",
-                "walls_ci", "walls_tests", "calls_enough")
-"""The table names the machine of the first of these that is recorded."""
+SPEED_END = ("On {processor}, two cores, torch {torch}; ratios are medians of the repeats, lowest and highest in "
+             "brackets. Views are timed in Chromium, which drew the 3D on the processor.")
+GPU_END = ("On one {device}, torch {torch}. *Recorded* steps are played from a CUDA graph; *together* are runs of "
+           "several forms and seeds in one step (`resfold_nb/engine/together.py`).")
+
+Row = tuple[str, ...]
+RATIO, TIMES = "against.notna() and side != against", "{times as fast:.2f} times as fast ({low:.2f}–{high:.2f})"
+CPU_ROWS = (
+    ("training", RATIO, "training, {benchmark}: {side}", TIMES, "as {against}"),
+    ("sampling", RATIO, "sampling, {benchmark}: {side}", TIMES, "as {against}"),
+    ("limit", "side.str.startswith('step')", "training step at full size, {side}", "{share of matmul peak:.0%}",
+     "of the matmul peak in the same run"),
+    ("speedrun", "kind.str.startswith('cold')", "100 residues below 1 Å everywhere, {kind}", "{s:.1f} s",
+     "{reached} runs reached it, slowest {s, highest:.1f} s"),
+    ("six_forms", "s > 0", "six forms x five seeds, well fed", "{s:.0f} s", "two processes"),
+    ("growth", "~along.duplicated('last')", "growth of a training step with {along}, up to {size}",
+     "exponent {exponent:.2f}", "over the upper half of the sizes"),
+)
+GPU_ROWS = (
+    ("gpu", RATIO, "{benchmark}: {side}", TIMES, "as {against}"),
+    ("gpu", "seconds > 0", "{benchmark}: {side}", "{seconds:.1f} s", ""),
+)
+"""Benchmark, which of its rows, and the three texts of the page's row, which take the benchmark's columns."""
 
 
 def pages(readme: str) -> dict[Path, str]:
@@ -69,12 +85,12 @@ def counts() -> str:
 
 def full_size() -> str:
     """One protein at full size with the public code's recipe: the scaled residual and fix A."""
-    found = ends(load("contrast", "gpu"))
-    found = found[(found["recipe"] == "as published") & (found["protein"] == FROZEN_ON)]
+    found = ends(load("contrast", "gpu")).query(f"recipe == 'as published' and protein == '{FROZEN_ON}'")
     if found.empty:
         return "The full size is not recorded."
     size = load("contrast", "gpu", "runs").query("recipe == 'as published' and form == 'x0'")["parameters"].iloc[0]
-    errors = [_spread(found.loc[(found["form"] == form) & (found["t"] == t), "rmsd"])
+    rmsd = found.groupby(["form", "t"])["rmsd"].agg(["median", "min", "max"])
+    errors = ["{median:.2f} ({min:.2f}–{max:.2f})".format_map(rmsd.loc[(form, t)])
               for form in ("residual", "x0") for t in (49, "sampled")]
     return ("At full size, with the public code's own recipe on one protein "
             f"({size / 1e6:.2f} million parameters, study `contrast_gpu`, superposed, median and range over seeds): "
@@ -82,144 +98,94 @@ def full_size() -> str:
             "07 and 16 say more.").format(*errors)
 
 
-def _spread(values: pd.Series[float]) -> str:
-    """Median (lowest–highest)."""
-    return f"{values.median():.2f} ({values.min():.2f}–{values.max():.2f})"
-
-
-def _rows(name: str) -> list[dict[str, Any]]:
-    """A benchmark's table, with an empty text where a row has no value."""
-    table = benchmark(name)
-    return table.astype(object).where(table.notna(), "").to_dict("records")
-
-
 def speed() -> Iterator[str]:
     """A table of the recorded benchmarks, or that there are none."""
-    rows = [*_ratios("training"), *_ratios("sampling"), *_others(), *_calls(), *_views(), *_walls()]
-    if not rows:
-        yield "Not recorded."
-        return
-    yield "| what | measured | |\n|---|---|---|"
-    yield from (f"| {what} | {value} | {note} |" for what, value, note in rows)
-    machine = next(found[0] for name in MACHINE_FROM if (found := _rows(name)))
-    yield (f"\nOn {machine['processor']}, two cores, torch {machine['torch']}; ratios are medians of the "
-           "repeats, lowest and highest in brackets. Views are timed in Chromium, which drew the 3D on the "
-           "processor.")
+    tables = [line[0] for line in CPU_ROWS] + ["views", "walls_laptop", "walls_ci", "walls_tests", "calls_enough"]
+    return _page([*_rows(CPU_ROWS), *_calls(), *_views(), *_walls()], tables, SPEED_END)
 
 
 def gpu() -> Iterator[str]:
     """The same of what was measured on a GPU."""
-    rows = [*_ratios("gpu"), *_gpu_seconds(), *_gpu_share(), *_bands()]
+    return _page([*_rows(GPU_ROWS), *_gpu_share(), *_precisions()], ["gpu", "gpu_precision", "precision"], GPU_END)
+
+
+def _page(rows: list[Row], tables: list[str], end: str) -> Iterator[str]:
+    """The rows as Markdown, and the machine of the first of the tables that is recorded."""
     if not rows:
         yield "Not recorded."
         return
     yield "| what | measured | |\n|---|---|---|"
-    yield from (f"| {what} | {value} | {note} |" for what, value, note in rows)
-    machine = (_rows("gpu") or _rows("gpu_precision"))[0]
-    yield (f"\nOn one {machine['device']}, torch {machine['torch']}. *Recorded* steps are played from a CUDA graph; "
-           "*together* are runs of several forms and seeds in one step (`resfold_nb/engine/together.py`).")
+    yield from (f"| {' | '.join(row)} |" for row in rows)
+    yield "\n" + end.format_map(next(found.iloc[0] for name in tables if not (found := benchmark(name)).empty))
 
 
-def _gpu_seconds() -> Iterator[tuple[str, str, str]]:
-    for row in _rows("gpu"):
-        if row["seconds"]:
-            yield f"{row['benchmark']}: {row['side'].removesuffix(', in s')}", f"{float(row['seconds']):.1f} s", ""
+def _rows(lines: Iterable[tuple[str, ...]]) -> Iterator[Row]:
+    for name, query, *texts in lines:
+        if not (table := benchmark(name)).empty:
+            shorter = table.query(query).replace({"side": {"^step, |, in s$": ""}}, regex=True)
+            yield from (tuple(text.format_map(row) for text in texts) for row in shorter.to_dict("records"))
 
 
-def _gpu_share() -> Iterator[tuple[str, str, str]]:
+def _gpu_share() -> Iterator[Row]:
     """The share of the bf16 matmul peak as a step takes more noise levels, of the sides measured at each."""
-    rows = [row for row in _rows("gpu") if row["share of bf16 peak"]]
-    levels = dict.fromkeys(row["benchmark"] for row in rows)
-    for side in dict.fromkeys(row["side"] for row in rows):
-        mine = {row["benchmark"]: row for row in rows if row["side"] == side}
-        if len(mine) == len(levels):
-            last = list(mine.values())[-1]
-            yield (f"full size, {side}: {', '.join(b.split(', ')[-1].split()[0] for b in mine)} noise levels",
-                   ", ".join(f"{float(row['share of bf16 peak']):.1%}" for row in mine.values()),
-                   f"of the bf16 matmul peak, {float(last['bf16 matmul peak, TFLOP/s']):.0f} TFLOP/s in the same run")
+    if (rows := benchmark("gpu")).empty:
+        return
+    rows = rows.dropna(subset="share of bf16 peak").drop_duplicates(["benchmark", "side"], keep="last")
+    for side, mine in rows.groupby("side", sort=False):
+        if len(mine) == rows["benchmark"].nunique():
+            levels = ", ".join(name.split(", ")[-1].split()[0] for name in mine["benchmark"])
+            yield (f"full size, {side}: {levels} noise levels",
+                   ", ".join(f"{share:.1%}" for share in mine["share of bf16 peak"]),
+                   f"of the bf16 matmul peak, {mine['bf16 matmul peak, TFLOP/s'].iloc[-1]:.0f} TFLOP/s in the same run")
 
 
-def _bands() -> Iterator[tuple[str, str, str]]:
+def _precisions() -> Iterator[Row]:
     """How many medians of other precisions lie within the range of fp32's seeds."""
-    for table, where in (("gpu_precision", "GPU"), ("precision", "CPU")):
-        found = _by_look(_rows(table))
-        for kind in sorted({kind for kinds in found.values() for kind in kinds} - {"fp32"}):
-            places = [kinds for kinds in found.values() if kind in kinds]
-            inside = sum(min(k["fp32"]) <= statistics.median(k[kind]) <= max(k["fp32"]) for k in places)
-            worst = max(statistics.median(k[kind]) / statistics.median(k["fp32"]) for k in places)
+    for name, where in (("gpu_precision", "GPU"), ("precision", "CPU")):
+        if (table := benchmark(name)).empty:
+            continue
+        errors = table.groupby(["precision", "form", "at"])["RMSE (Å)"].agg(["median", "min", "max"])
+        for kind in sorted({*table["precision"]} - {"fp32"}):
+            medians = errors.loc[kind]["median"]
+            fp32 = errors.loc["fp32"].loc[medians.index]
             yield (f"error by timestep, {kind} against fp32, full size, {where}",
-                   f"{inside} of {len(places)} medians",
-                   f"within the range of fp32's seeds; largest ratio of medians {worst:.2f}")
+                   f"{medians.between(fp32['min'], fp32['max']).sum()} of {len(medians)} medians",
+                   f"within the range of fp32's seeds; largest ratio of medians {(medians / fp32['median']).max():.2f}")
 
 
-def _by_look(rows: list[dict[str, Any]]) -> dict[tuple[str, str], dict[str, list[float]]]:
-    """(form, timestep) -> precision -> errors of the seeds."""
-    found: dict[tuple[str, str], dict[str, list[float]]] = {}
-    for row in rows:
-        kinds = found.setdefault((row["form"], row["at"]), {})
-        kinds.setdefault(row["precision"], []).append(float(row["RMSE (Å)"]))
-    return found
-
-
-def _ratios(name: str) -> Iterator[tuple[str, str, str]]:
-    for row in _rows(name):
-        if row["against"] and row["side"] != row["against"]:
-            times, low, high = (float(row[k]) for k in ("times as fast", "low", "high"))
-            yield (f"{'' if name == 'gpu' else name + ', '}{row['benchmark']}: {row['side']}",
-                   f"{times:.2f} times as fast ({low:.2f}–{high:.2f})", f"as {row['against']}")
-
-
-def _others() -> Iterator[tuple[str, str, str]]:
-    for row in _rows("limit"):
-        if row["side"].startswith("step"):
-            yield (f"training step at full size, {row['side'].removeprefix('step, ')}",
-                   f"{float(row['share of matmul peak']):.0%}", "of the matmul peak in the same run")
-    for row in _rows("speedrun"):
-        if row["kind"].startswith("cold"):
-            yield (f"100 residues below 1 Å everywhere, {row['kind']}", f"{float(row['s']):.1f} s",
-                   f"{row['reached']} runs reached it, slowest {float(row['s, highest']):.1f} s")
-    for row in _rows("six_forms"):
-        yield "six forms x five seeds, well fed", f"{float(row['s']):.0f} s", "two processes"
-    for along, row in {row["along"]: row for row in _rows("growth")}.items():
-        yield (f"growth of a training step with {along}, up to {row['size']}",
-               f"exponent {float(row['exponent']):.2f}", "over the upper half of the sizes")
-
-
-def _calls() -> Iterator[tuple[str, str, str]]:
+def _calls() -> Iterator[Row]:
     """A row a setting and sampler: how many variants need at most the target, and how many calls A needs."""
-    table = _rows("calls_enough")
-    for setting, sampler in dict.fromkeys((row["setting"], row["sampler"]) for row in table):
-        rows = [row for row in table if (row["setting"], row["sampler"]) == (setting, sampler)]
-        met = sum(str(row["met"]) == "True" for row in rows)
-        a = next(row for row in rows if row["variant"] == "A")
-        yield (f"few calls, {setting}, {sampler.upper()}", f"{met} of {len(rows)} variants",
+    table = benchmark("calls_enough")
+    for (setting, sampler), rows in () if table.empty else table.groupby(["setting", "sampler"], sort=False):
+        a = rows.query("variant == 'A'").iloc[0]
+        yield (f"few calls, {setting}, {sampler.upper()}", f"{_met(rows)} of {len(rows)} variants",
                f"as good with at most {a['target']} calls as with 49; A with {a['enough']}, "
-               f"its RMSD with 49 calls {float(a['RMSD of 49 calls (Å)']):.2f} Å")
+               f"its RMSD with 49 calls {a['RMSD of 49 calls (Å)']:.2f} Å")
 
 
-def _views() -> Iterator[tuple[str, str, str]]:
-    for row in _rows("views"):
-        middle, low, high, aim = (float(row[k]) for k in ("median", "lowest", "highest", "aim"))
-        spread = f" ({low:.3g}–{high:.3g})" if low < high else ""
-        yield row["what"], f"{middle:.3g} {row['unit']}{spread}", f"{_judged(row)}, at most {aim:g}"
+def _views() -> Iterator[Row]:
+    for row in benchmark("views").to_dict("records"):
+        text = "{median:.3g} {unit}" + (" ({lowest:.3g}–{highest:.3g})" if row["lowest"] < row["highest"] else "")
+        yield row["what"], text.format_map(row), f"{_judged(row)}, at most {row['aim']:g}"
 
 
-def _walls() -> Iterator[tuple[str, str, str]]:
+def _walls() -> Iterator[Row]:
     """The longest notebook where each has a target, and the whole of each part."""
-    for part in ("laptop", "ci", "tests"):
-        *each, whole = _rows(f"walls_{part}") or [None]
-        aimed = [row for row in each if row["target"]]
-        if aimed:
-            longest = max(aimed, key=lambda row: float(row["s"]))
-            met = sum(str(row["met"]) == "True" for row in aimed)
-            yield (f"{longest['what']}: the longest, {longest['part']}", f"{float(longest['s']):.0f} s",
-                   f"{met} of {len(aimed)} take at most {float(longest['target']):.0f} s")
-        if whole:
-            aim = f"{_judged(whole)}, at most {float(whole['target']):.0f}; " if whole["target"] else ""
-            yield f"{whole['what']}: {whole['part']}", f"{float(whole['s']):.0f} s", f"{aim}{whole['outcome']}"
+    for table in filter(len, map(benchmark, ("walls_laptop", "walls_ci", "walls_tests"))):
+        whole, aimed = table.iloc[-1], table.iloc[:-1].dropna(subset="target")
+        if len(aimed):
+            text = f"{_met(aimed)} of {len(aimed)} take at most {{target:.0f}} s"
+            longest = aimed.loc[aimed["s"].idxmax()]
+            yield tuple(each.format_map(longest) for each in ("{what}: the longest, {part}", "{s:.0f} s", text))
+        aim = f"{_judged(whole)}, at most {whole['target']:.0f}; " if whole["target"] > 0 else ""
+        yield f"{whole['what']}: {whole['part']}", f"{whole['s']:.0f} s", f"{aim}{whole['outcome']}"
 
 
-def _judged(row: dict[str, Any]) -> str:
+def _met(rows: Any) -> int:
+    return (rows["met"].astype(str) == "True").sum()
+
+
+def _judged(row: Mapping[str, Any]) -> str:
     return {"True": "target met", "False": "target missed"}.get(str(row["met"]), "target not decided: on both sides")
 
 

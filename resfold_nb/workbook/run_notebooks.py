@@ -11,11 +11,10 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from resfold_nb.workbook import bands as bands_, results, summary
+from resfold_nb.workbook import NOTEBOOKS, bands as bands_, metrics, summary
 from resfold_nb.workbook.environment import python_path
 from resfold_nb.workbook.one_notebook import Job, check_parameters, execute
-from resfold_nb.workbook.paths import NOTEBOOKS
-from resfold_nb.workbook.results import Result
+from resfold_nb.workbook.metrics import Result
 from resfold_nb.workers import carry_out, cores, local_lanes, terminated_like_ctrl_c
 
 LOG_TAIL = 2000  # characters of a crashed process's last words
@@ -100,7 +99,7 @@ def run_all(jobs: Sequence[Job], at_once: int) -> Iterator[tuple[Job, Result]]:
         with closing(carry_out(jobs, local_lanes(at_once, str(log)), execute)) as settled:
             for job, _, error, _, _ in settled:
                 if error is None:
-                    yield job, results.read(Path(job.target))
+                    yield job, metrics.read(Path(job.target))
                 else:
                     words = log.read_text(errors="replace").strip()[-LOG_TAIL:]
                     yield job, Result(job.name, 0.0, error=f"its process ended: {error}\n{words}".strip())

@@ -32,31 +32,26 @@ class Session:
 
 
 def start(profile: str = "laptop", seed: int = 0, notebook: str | None = None) -> Session:
-    """Seed the generators, choose the device, set up the figures and say so in one line.
+    """Seed Python's, numpy's and torch's generators, choose the device, set up the figures and say so in one line.
 
-    The device is CUDA if there is one, else MPS, else the CPU. The environment variable RESFOLD_DEVICE ("cpu",
-    "cuda", "cuda:1", "mps") overrides the choice.
+    `profile` is "ci", "laptop" or "gpu"; `notebook` stands at the head of the line. The device is CUDA if there is
+    one, else MPS, else the CPU; the environment variable RESFOLD_DEVICE ("cpu", "cuda", "cuda:1", "mps") overrides it.
 
-    Parameters
-    ----------
-    profile : "ci", "laptop" or "gpu".
-    seed : a whole number >= 0, for Python's, numpy's and torch's generators.
-    notebook : the notebook's name, to stand at the head of the line.
-
-    Raises
-    ------
-    ValueError : an unknown profile, a seed that is not a whole number >= 0, or a device in RESFOLD_DEVICE that this
-        machine lacks.
+    Raises ValueError: an unknown profile, a seed that is no whole number >= 0, a device that this machine lacks.
     """
+    from resfold_nb.show import setup
+
     if profile not in PROFILES:
         raise ValueError(f"unknown profile {profile!r}: choose from {', '.join(PROFILES)}")
     if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 2**32:
         raise ValueError(f"seed must be a whole number from 0 to 2^32 - 1, not {seed!r}")
     device = choose_device(os.environ.get(DEVICE_VARIABLE))
-    _seed(seed)
-    _set_up_figures()
+    for generator in (random.seed, np.random.seed, torch.manual_seed):
+        generator(seed)
+    setup()
     head = "" if notebook is None else f"{notebook} · "
-    print(f"{head}profile {profile} · device {_describe(device)} · seed {seed} · "
+    named = f"{device} ({torch.cuda.get_device_name(device)})" if device.type == "cuda" else device
+    print(f"{head}profile {profile} · device {named} · seed {seed} · "
           f"torch {torch.__version__} · {torch.get_num_threads()} CPU thread(s)")
     if profile == "gpu" and device.type == "cpu":
         print("Profile gpu without a GPU: this runs on the CPU and may take hours. "
@@ -69,33 +64,13 @@ def choose_device(wanted: str | None = None) -> torch.device:
 
     Raises ValueError: the wanted device is unknown or not on this machine.
     """
-    return _wanted_device(wanted) if wanted else best_device()
-
-
-def _wanted_device(wanted: str) -> torch.device:
+    if not wanted:
+        return best_device()
     try:
         device = torch.device(wanted)
         torch.empty(1, device=device)
     except (RuntimeError, AssertionError, NotImplementedError) as error:
         reason = str(error).splitlines()[0]
-        raise ValueError(f"{DEVICE_VARIABLE}={wanted}: this machine has no such device ({reason}); "
-                         "unset it, or choose cpu") from None
+        raise ValueError(f"{DEVICE_VARIABLE}={wanted}: this machine has no such device ({reason}); unset it, or "
+                         "choose cpu") from None
     return device
-
-
-def _seed(seed: int) -> None:
-    random.seed(seed)
-    np.random.seed(seed)
-    torch.manual_seed(seed)
-
-
-def _describe(device: torch.device) -> str:
-    if device.type != "cuda":
-        return str(device)
-    return f"{device} ({torch.cuda.get_device_name(device)})"
-
-
-def _set_up_figures() -> None:
-    from resfold_nb.show import setup
-
-    setup()

@@ -1,7 +1,8 @@
-"""`site`: the exported pages of a run in one folder with an index, to put on any web server."""
+"""`site`: the exported pages of a run in one folder with an index, for any web server; and the README's picture."""
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import sys
@@ -11,7 +12,7 @@ from pathlib import Path
 
 import nbformat
 
-from resfold_nb.workbook.paths import BUILD, NOTEBOOKS
+from resfold_nb.workbook import BUILD, NOTEBOOKS
 
 SITE = BUILD / "site"
 INTRODUCTION = """# The ResFold workbook
@@ -21,6 +22,9 @@ neither a kernel nor the network; sliders and 3D views are live. They were execu
 *{profile}*.
 
 """
+FLAGS = ["--no-sandbox", "--enable-unsafe-swiftshader"]
+DRAWING_MS = 3000
+ZOOM_CLICKS = 3
 
 
 def main(profile: str, run: Path = BUILD, site: Path = SITE, notebooks: Path = NOTEBOOKS) -> int:
@@ -41,20 +45,14 @@ def main(profile: str, run: Path = BUILD, site: Path = SITE, notebooks: Path = N
 
 
 def _lines(notebooks: list[Path]) -> Iterator[str]:
-    """A table of the notebooks: title, and the first sentence after it."""
+    """A table of the notebooks: title, and the first sentence after it, without links."""
     yield "| notebook | |\n|---|---|"
     for path in notebooks:
-        title, sentence = opening(path)
-        yield f"| [{title}]({path.name}) | {sentence} |"
+        title, _, rest = nbformat.read(path, 4).cells[0].source.partition("\n")
+        text = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", " ".join(rest.split()))
+        sentence = re.split(r"(?<=[.?!])\s", text)[0]
+        yield f"| [{title.removeprefix('# ')}]({path.name}) | {sentence} |"
     yield "\n[Notation, glossary and bibliography](reference.md)"
-
-
-def opening(path: Path) -> tuple[str, str]:
-    """A notebook's title and the first sentence under it, without links."""
-    first = nbformat.read(path, 4).cells[0].source
-    title, _, rest = first.partition("\n")
-    text = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", " ".join(rest.split()))
-    return title.removeprefix("# "), re.split(r"(?<=[.?!])\s", text)[0]
 
 
 def _write_index(markdown: str, site: Path) -> None:
@@ -64,3 +62,31 @@ def _write_index(markdown: str, site: Path) -> None:
         text = Path(scratch) / "index.md"
         text.write_text(markdown, encoding="utf-8")
         export_text(text, site / "index.html")
+
+
+def take_picture(page: Path = BUILD / "laptop" / "00_tour.html",
+                 picture: Path = NOTEBOOKS / "images" / "tour.png") -> Path:
+    """Write the last frame of the page's first player as a PNG, drawn by Chromium: it shows what the page computed.
+
+    Raises FileNotFoundError when the page or Chromium is missing.
+    """
+    from playwright.sync_api import sync_playwright
+
+    if not page.is_file():
+        raise FileNotFoundError(f"no page {page}: run `python -m resfold_nb run --only 00` first")
+    chromium = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
+    if not chromium:
+        raise FileNotFoundError("no Chromium: install it, or name it in the variable CHROMIUM")
+    picture.parent.mkdir(parents=True, exist_ok=True)
+    with sync_playwright() as driver, driver.chromium.launch(executable_path=chromium, args=FLAGS) as browser:
+        view = browser.new_page(viewport={"width": 980, "height": 900}, device_scale_factor=1.5)
+        view.goto(page.as_uri())
+        slider = view.locator(".resfold-scrubber input[type=range]").first
+        slider.scroll_into_view_if_needed()
+        slider.press("End")
+        view.locator(".resfold-stage").first.hover()
+        for _ in range(ZOOM_CLICKS):  # the noise, which is no longer there, needed the room
+            view.mouse.wheel(0, 100)
+        view.wait_for_timeout(DRAWING_MS)
+        view.locator(".widget-vbox:has(.resfold-scrubber)").first.screenshot(path=picture)
+    return picture

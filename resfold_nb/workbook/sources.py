@@ -14,7 +14,7 @@ import jupytext
 import nbformat
 from nbformat import NotebookNode
 
-from resfold_nb.workbook.paths import NOTEBOOKS
+from resfold_nb.workbook import NOTEBOOKS
 
 KERNEL = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
 _HINT_LINES = 12
@@ -42,7 +42,7 @@ def check(notebooks: Path = NOTEBOOKS) -> list[str]:
             problems.append(f"{target.name} differs from src/{source.name}: run `notebooks build` after "
                             f"editing the source, `notebooks pull` after editing in JupyterLab\n"
                             + _difference(text, _read(target), f"src/{source.name}", target.name))
-    orphans = {path.stem for path in _notebooks(notebooks)} - {s.stem for s in _sources(notebooks)}
+    orphans = {path.stem for path in sorted(notebooks.glob("*.ipynb"))} - {s.stem for s in _sources(notebooks)}
     problems += [f"{stem}.ipynb has no source: run `notebooks pull`" for stem in sorted(orphans)]
     return problems
 
@@ -53,7 +53,7 @@ def pull(notebooks: Path = NOTEBOOKS) -> list[Path]:
     Outputs and execution counts are dropped.
     """
     pulled = []
-    for path in _notebooks(notebooks):
+    for path in sorted(notebooks.glob("*.ipynb")):
         source = notebooks / "src" / f"{path.stem}.py"
         text = source_text(path)
         if _read(source) != text:
@@ -84,30 +84,19 @@ def normalise(notebook: NotebookNode, name: str) -> NotebookNode:
     notebook.nbformat, notebook.nbformat_minor = 4, 5
     seen: dict[str, int] = {}
     for cell in notebook.cells:
-        cell.metadata = _cell_metadata(cell.metadata.get("tags", []))
+        tags = list(cell.metadata.get("tags", []))
+        cell.metadata = NotebookNode({"tags": tags} if tags else {})
+        if {"solution", "plot"} & {*tags}:
+            cell.metadata.jupyter = {"source_hidden": True}  # JupyterLab shows it collapsed
         if cell.cell_type == "code":
             cell.outputs, cell.execution_count = [], None
         twin = seen[cell.source] = seen.get(cell.source, -1) + 1
-        key = f"{name}\0{twin}\0{cell.source}".encode()
-        cell.id = hashlib.sha256(key).hexdigest()[:8]
+        cell.id = hashlib.sha256(f"{name}\0{twin}\0{cell.source}".encode()).hexdigest()[:8]
     return notebook
-
-
-def _cell_metadata(tags: list[str]) -> NotebookNode:
-    metadata = NotebookNode()
-    if tags:
-        metadata.tags = list(tags)
-    if {"solution", "plot"} & set(tags):
-        metadata.jupyter = {"source_hidden": True}  # JupyterLab shows it collapsed
-    return metadata
 
 
 def _sources(notebooks: Path) -> list[Path]:
     return sorted((notebooks / "src").glob("*.py"))
-
-
-def _notebooks(notebooks: Path) -> list[Path]:
-    return sorted(notebooks.glob("*.ipynb"))
 
 
 def _read(path: Path) -> str:

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from resfold_nb.workbook.paths import ROOT
+from resfold_nb.workbook import ROOT
 
 RECORDED = ROOT / "data" / "recorded" / "benchmarks"
 

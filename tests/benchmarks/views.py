@@ -17,7 +17,7 @@ from browser.checking import SETTLED
 from browser.test_player import FAR, LONG, MEASURE, START, write_notebook
 
 from resfold_nb.show import export_html
-from resfold_nb.workbook.paths import ROOT
+from resfold_nb.workbook import ROOT
 
 REPEATS, ROUNDS = 7, 10
 AIM_MS, AIM_MB, AIM_LIVE = 33.0, 3.0, 1.1

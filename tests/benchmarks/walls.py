@@ -18,8 +18,7 @@ from xml.etree import ElementTree
 import torch
 from benchmarks.harness import record
 
-from resfold_nb.workbook import results
-from resfold_nb.workbook.paths import ROOT
+from resfold_nb.workbook import ROOT, metrics
 
 AT_ONCE, RED = 2, ("failed", "not clean")
 NOTEBOOK, PROFILE, TESTS = {"laptop": 60.0}, {"ci": 360.0}, 900.0  # the targets, in seconds
@@ -45,7 +44,7 @@ def notebooks(profile: str) -> Iterator[dict[str, Any]]:
     what = f"notebooks, {profile}"
     with tempfile.TemporaryDirectory() as folder:
         seconds, outcome = waited("run", "--profile", profile, "--jobs", str(AT_ONCE), "--out", folder)
-        each = [results.read(path) for path in sorted(Path(folder, profile).glob("*.ipynb"))]
+        each = [metrics.read(path) for path in sorted(Path(folder, profile).glob("*.ipynb"))]
     for one in each:
         yield row(what, one.notebook, one.seconds, NOTEBOOK.get(profile), "clean" if one.clean else "not clean")
     yield row(what, f"all, {AT_ONCE} at once", seconds, PROFILE.get(profile), outcome)

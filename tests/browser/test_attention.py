@@ -13,7 +13,7 @@ from browser.checking import check_page
 
 from resfold_nb.data import load
 from resfold_nb.show import export_html
-from resfold_nb.workbook.paths import ROOT
+from resfold_nb.workbook import ROOT
 
 pytestmark = pytest.mark.xdist_group("browser")
 CELL = """import torch

@@ -12,7 +12,7 @@ from browser.checking import DARK, RUN_ALL, check_page, check_sliders
 from browser.watching import Watch
 
 from resfold_nb.show import export_html
-from resfold_nb.workbook.paths import ROOT
+from resfold_nb.workbook import ROOT
 
 pytestmark = pytest.mark.xdist_group("browser")
 CELLS = ("""from resfold_nb import show, training

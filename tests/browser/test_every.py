@@ -14,7 +14,7 @@ import pytest
 from browser.checking import RUN_ALL, check_page, check_sliders
 
 from resfold_nb.workbook import run_notebooks
-from resfold_nb.workbook.paths import BUILD, NOTEBOOKS, ROOT
+from resfold_nb.workbook import BUILD, NOTEBOOKS, ROOT
 
 PATHS = sorted(NOTEBOOKS.glob("*.ipynb"))
 IN_LAB = ("00_tour", "02_forward_process", "05_training_and_sampling")

@@ -13,7 +13,7 @@ from browser.checking import CAMERAS, DARK, RUN_ALL, check_page, pixels_of
 from browser.watching import Watch
 
 from resfold_nb.show import export_html
-from resfold_nb.workbook.paths import ROOT
+from resfold_nb.workbook import ROOT
 
 pytestmark = pytest.mark.xdist_group("browser")
 START = """import numpy as np
