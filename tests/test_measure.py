@@ -145,6 +145,7 @@ def test_a_run_measures_at_its_marks_and_only_trains_once() -> None:
     assert len(result.losses) == 9 and result.train_seconds > 0
     steps, errors = result.at(49)
     assert steps.tolist() == [0, 3, 8] and errors[-1] == result.last.errors.rmse[49]
+    assert studies.frame_of({"A": result}).query("t == 'sampled'")["rmse"].iloc[-1] == result.last.sampled_rmse
     assert measure.marks_for(500, 5) == (0, 10, 27, 71, 188, 500)
 
 
