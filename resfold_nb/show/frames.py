@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 BLIND = "A, blind to x_t and t"
 GREY = "#777777"
 SPARE = (*SERIES[2:], "#7F3C8D", "#3D9970", "#8C6D31")
-NARROW_TICKS = [digit * 10.0**power for power in range(-3, 4) for digit in (1, 1.5, 2, 3, 5, 7)]
 DASHES = ("solid", "dash", "dashdot", "longdash", "dot")
 Lines = Sequence[Line] | Mapping[str, Sequence[Line]]
 

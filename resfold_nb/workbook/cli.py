@@ -7,6 +7,8 @@ import os
 import subprocess
 import sys
 from collections.abc import Sequence
+from importlib import import_module
+from types import ModuleType
 
 from resfold_nb import PROFILES
 from resfold_nb.workbook import BUILD, NOTEBOOKS, ROOT, environment
@@ -88,19 +90,22 @@ def _study(options: Options, rest: list[str]) -> int:
 
 
 def _site(options: Options, rest: list[str]) -> int:
-    from resfold_nb.workbook import site
-
+    website = _from_docs("website")
     if options.picture:
-        print(site.take_picture())
+        print(website.take_picture())
         return 0
-    return site.main(options.profile)
+    return website.main(options.profile)
 
 
 def _ledger(options: Options, rest: list[str]) -> int:
-    from resfold_nb.workbook import readme
-
-    readme.write()
+    _from_docs("pages").write()
     return 0
+
+
+def _from_docs(name: str) -> ModuleType:
+    """What makes the repository's own pages lies beside them."""
+    sys.path.insert(0, str(ROOT / "docs"))
+    return import_module(name)
 
 
 def _notebooks(options: Options, rest: list[str]) -> int:

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from resfold_nb.studies import benchmark
-from resfold_nb.workbook import readme
+import pages as readme
 
 
 def test_the_pages_say_what_the_tables_say() -> None:

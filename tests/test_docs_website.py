@@ -8,7 +8,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from resfold_nb.workbook import site
+import website as site
 
 
 @pytest.fixture
