@@ -60,6 +60,8 @@ def make(root: Path) -> Checkout:
         ROOT / "resfold_nb", root / "resfold_nb",
         ignore=shutil.ignore_patterns("__pycache__", "static"),
     )
+    (root / "data" / "bands").mkdir(parents=True)
+    shutil.copy(ROOT / "data" / "bands" / "measure_bands.py", root / "data" / "bands")
     static = ROOT / "resfold_nb" / "show" / "static"
     (root / "resfold_nb" / "show" / "static").symlink_to(static, target_is_directory=True)
     return Checkout(root)

@@ -77,6 +77,7 @@ MUTATIONS = (
 @pytest.mark.parametrize("mutation", MUTATIONS, ids=lambda mutation: mutation.name)
 def test_bug_turns_the_run_red(mutation: Mutation, tmp_path: Path) -> None:
     checkout = checkouts.make(tmp_path / "mutant")
+    shutil.rmtree(checkout.root / "data")
     (checkout.root / "data").symlink_to(ROOT / "data", target_is_directory=True)
     checkout.notebooks.mkdir()
     shutil.copy(ROOT / "notebooks" / f"{mutation.notebook}.ipynb", checkout.notebooks)

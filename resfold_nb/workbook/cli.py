@@ -90,7 +90,7 @@ def _study(options: Options, rest: list[str]) -> int:
 
 
 def _site(options: Options, rest: list[str]) -> int:
-    website = _from_docs("website")
+    website = _from("docs", "website")
     if options.picture:
         print(website.take_picture())
         return 0
@@ -98,13 +98,13 @@ def _site(options: Options, rest: list[str]) -> int:
 
 
 def _ledger(options: Options, rest: list[str]) -> int:
-    _from_docs("pages").write()
+    _from("docs", "pages").write()
     return 0
 
 
-def _from_docs(name: str) -> ModuleType:
-    """What makes the repository's own pages lies beside them."""
-    sys.path.insert(0, str(ROOT / "docs"))
+def _from(folder: str, name: str) -> ModuleType:
+    """A script of the repository, which lies beside what it makes."""
+    sys.path.insert(0, str(ROOT / folder))
     return import_module(name)
 
 
@@ -127,9 +127,7 @@ def _run(options: Options, rest: list[str]) -> int:
 
 
 def _bands(options: Options, rest: list[str]) -> int:
-    from resfold_nb.workbook import measure_bands
-
-    return measure_bands.main(options)
+    return _from("data/bands", "measure_bands").main(options)
 
 
 _COMMANDS = {"setup": (None, "Build .venv and install the workbook into it."),
