@@ -143,7 +143,7 @@ def test_a_missing_bundle_names_the_remedy(tmp_path: object) -> None:
 
 
 def test_the_front_end_asks_nobody_on_the_network() -> None:
-    for name in ("pane.js", "scrubber.js", "player.css", "pane_extras.js", "pdb_text.js", "page.js",
+    for name in ("pane.js", "scrubber.js", "player.css", "shared.js", "scene.js", "pdb_text.js", "page.js",
                  "maths.js", "ready.js"):
         assert not re.search(r"https?://|//cdn", source(name)), name
 

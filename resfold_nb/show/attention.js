@@ -1,15 +1,9 @@
-// Attention of one residue on the chain, and of all as a heat map. Joined to pane.js, whose
-// functions it uses. The kernel sends the weights once; from then on the browser works alone.
+// Attention of one residue on the chain, and of all as a heat map. Joined to shared.js
+// and scene.js. The kernel sends the weights once; from then on the browser works alone.
 
 const MARKED = "#D55E00";
 const SVG = "http://www.w3.org/2000/svg";
 const MAP = { left: 66, top: 28, side: 330, width: 500, height: 420 };   // units of the drawing
-
-function make(tag, properties = {}, ...children) {
-  const element = Object.assign(document.createElement(tag), properties);
-  element.append(...children);
-  return element;
-}
 
 function draft(tag, attributes, text = "") {
   const element = document.createElementNS(SVG, tag);
@@ -53,25 +47,15 @@ function painter(ramp) {                             // share of the largest wei
   return (share) => ramp[Math.max(0, Math.min(last, Math.round(share * last)))];
 }
 
-function channels(colour) {
-  return [1, 3, 5].map((k) => parseInt(colour.slice(k, k + 2), 16));
-}
-
-function chooser(model, trait, label, options) {
-  const select = make("select");
-  select.dataset.lmSuppressShortcuts = "true";
-  select.setAttribute("aria-label", label);          // else the options would be read as its name
-  for (const [value, text] of options) select.append(make("option", { value, textContent: text }));
+function follower(model, trait, name, pairs) {       // a select that follows its trait, too
+  const { select, label } = chooser(name, pairs);
   select.addEventListener("change", () => model.set(trait, Number(select.value)));
-  const follow = () => { select.value = model.get(trait); };
-  return { element: make("label", {}, `${label} `, select), follow };
+  return { label, follow: () => { select.value = model.get(trait); } };
 }
 
 function letterButton(letter, i, pick) {
-  const button = make("button", { type: "button", textContent: letter, title: `${letter} ${i}` });
-  button.setAttribute("role", "radio");
-  button.setAttribute("aria-label", `residue ${i}, ${letter}`);
-  button.dataset.lmSuppressShortcuts = "true";
+  const button = element("button", { type: "button", textContent: letter, title: `${letter} ${i}`,
+    role: "radio", "aria-label": `residue ${i}, ${letter}` });
   button.addEventListener("click", () => pick(i));
   return button;
 }
@@ -92,18 +76,17 @@ function steer(model, group, buttons, pick) {
 
 // One button for each residue, of which only the chosen one is in the order of tabs.
 function letters(model, pick) {
-  const group = make("div", { className: "resfold-attention-letters" });
-  group.setAttribute("role", "radiogroup");
-  group.setAttribute("aria-label", "residue that listens");
+  const group = element("div", { className: "resfold-attention-letters", role: "radiogroup",
+    "aria-label": "residue that listens" });
   const buttons = [...model.get("sequence")].map((letter, i) => letterButton(letter, i, pick));
   for (let i = 0; i < buttons.length; i += 10) {
-    group.append(make("div", {}, ...buttons.slice(i, i + 10)));
+    group.append(element("div", {}, ...buttons.slice(i, i + 10)));
   }
   steer(model, group, buttons, pick);
   const show = ({ row, i }, colour) => {
     const most = Math.max(...row) || 1;
     buttons.forEach((button, j) => {
-      const back = colour(row[j] / most), [r, g, b] = channels(back);
+      const back = colour(row[j] / most), [r, g, b] = rgbOf(back);
       button.style.background = back;
       button.style.color = 0.299 * r + 0.587 * g + 0.114 * b > 110 ? "black" : "white";
       button.setAttribute("aria-checked", j === i);
@@ -158,7 +141,7 @@ function heatMap(model, pick) {
     const box = picture.getBoundingClientRect();
     pick(Math.max(0, Math.min(L - 1, Math.floor((L * (event.clientY - box.top)) / box.height))));
   });
-  const canvas = make("canvas", { width: L, height: L });
+  const canvas = element("canvas", { width: L, height: L });
   mark.setAttribute("height", tall + 3);
   let drawn;
   const show = ({ map, i, name }, colour) => {
@@ -179,7 +162,7 @@ function paint(canvas, map, most, colour) {
   const context = canvas.getContext("2d");
   const image = context.createImageData(canvas.width, canvas.height);
   map.forEach((weight, k) => {
-    image.data.set([...channels(colour(weight / (most || 1))), 255], 4 * k);
+    image.data.set([...rgbOf(colour(weight / (most || 1))), 255], 4 * k);
   });
   context.putImageData(image, 0, 0);
   return canvas.toDataURL();
@@ -187,9 +170,7 @@ function paint(canvas, map, most, colour) {
 
 // The chain in 3D; a click on a residue picks it.
 async function chainView(model, box, pick) {
-  const softwareGL = hasSoftwareGL(), lib = await load3Dmol(model);
-  await attached(box);
-  const viewer = lib.createViewer(box, { backgroundColor: "white", antialias: !softwareGL });
+  const viewer = await viewerIn(model, box);
   const points = floats(model.get("points"));
   let colours = [], ball;
   const colorfunc = (atom) => colours[atom.resi - 1];
@@ -219,36 +200,36 @@ function sentence({ row, i, name, L }, sequence) {
 }
 
 function rowScale(ramp) {                            // the scale of chain and letters
-  const [low, high] = [make("span", { textContent: "0" }), make("span")];
-  const strip = make("i");
-  strip.style.background = `linear-gradient(to right, ${ramp.join(", ")})`;
+  const [low, high] = [element("span", { textContent: "0" }), element("span")];
+  const strip = element("i");
+  strip.style.background = gradient(ramp);
   const show = ({ row }) => { high.textContent = `${readable(Math.max(...row))} (row's largest)`; };
-  return { element: make("div", { className: "resfold-attention-scale" }, low, strip, high), show };
+  const scale = element("div", { className: "resfold-attention-scale" }, low, strip, high);
+  return { scale, show };
 }
 
 function layout(model, pick) {
   const names = model.get("names"), heads = [...Array(model.get("heads")).keys()];
-  const choosers = [chooser(model, "block", "Block", names.map((name, k) => [k, name])),
-    chooser(model, "head", "Head", [-1, ...heads].map((h) => [h, headName(h)]))];
-  const row = make("div", { className: "resfold-attention-row" }), left = make("div");
+  const choosers = [follower(model, "block", "Block", names.map((name, k) => [k, name])),
+    follower(model, "head", "Head", [-1, ...heads].map((h) => [h, headName(h)]))];
+  const row = element("div", { className: "resfold-attention-row" }), left = element("div");
   const { box, note } = skeleton(model, left);
-  const scale = rowScale(model.get("ramp")), map = heatMap(model, pick);
-  const sequence = letters(model, pick), output = make("output");
-  output.setAttribute("aria-live", "polite");
+  const shades = rowScale(model.get("ramp")), map = heatMap(model, pick);
+  const sequence = letters(model, pick), output = element("output", { "aria-live": "polite" });
   note.remove();
-  left.append(scale.element);
+  left.append(shades.scale);
   row.append(left, map.svg);
-  const root = make("div", { className: "resfold-attention" },
-    make("div", { className: "resfold-bar" }, ...choosers.map((c) => c.element)),
+  const root = element("div", { className: "resfold-attention" },
+    element("div", { className: "resfold-bar" }, ...choosers.map((c) => c.label)),
     row, sequence.group, output);
   const say = (chosen) => {
     for (const one of choosers) one.follow();
     output.textContent = sentence(chosen, model.get("sequence"));
   };
-  return { root, box, parts: [map.show, sequence.show, scale.show, say] };
+  return { root, box, parts: [map.show, sequence.show, shades.show, say] };
 }
 
-async function renderAttention({ model, el }) {
+async function render({ model, el }) {
   const pick = (i) => model.set("residue", i);       // set without save: the kernel is not told
   const { root, box, parts } = layout(model, pick);
   const read = reader(model), colour = painter(model.get("ramp"));
@@ -271,11 +252,8 @@ async function renderAttention({ model, el }) {
   }
   return () => {
     model.off(names, show);
-    viewer?.clear();                                 // frees its share of the one WebGL context
-    viewer?.divwatcher?.disconnect();
-    viewer?.intwatcher?.disconnect();
-    box.replaceChildren();
+    closeViewer(viewer, box);
   };
 }
 
-export default { render: renderAttention };
+export default { render };

@@ -20,15 +20,13 @@ MAX_LISTENERS = 256
 MAX_BYTES = 8_000_000
 STEPS = 65535  # a weight is sent as a whole number of 65535ths, so to within 8e-6
 SHADES = 64
-_EXPORT = "export default { render };\n"
 
 
 class Attention(anywidget.AnyWidget):
     """The view itself. All weights travel once; block, head and residue change in the browser."""
 
-    # the pane's drawing functions, without its own view
-    _esm = source("pane.js").removesuffix(_EXPORT) + source("attention.js")
-    _css = source("player.css") + source("views.css") + source("attention.css")
+    _esm = source("shared.js", "scene.js", "attention.js")
+    _css = source("player.css", "views.css", "attention.css")
     library = traitlets.Instance(ipywidgets.Widget).tag(sync=True, **ipywidgets.widget_serialization)
     points = traitlets.Bytes(b"").tag(sync=True)        # float32, (L, 3), Å
     weights = traitlets.Bytes(b"").tag(sync=True)       # uint16, (blocks, heads, L, L)

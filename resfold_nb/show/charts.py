@@ -189,7 +189,7 @@ class Curves(anywidget.AnyWidget):
     picked : in the browser, the last point that was clicked: its index, x and y.
     """
 
-    _esm = source("plotly.js") + source("curves.js")
+    _esm = source("shared.js", "plotly.js", "curves.js")
     library = traitlets.Instance(ipywidgets.Widget).tag(sync=True, **ipywidgets.widget_serialization)
     figure = traitlets.Dict().tag(sync=True)
     marks = traitlets.List(traitlets.Dict()).tag(sync=True)

@@ -45,9 +45,7 @@ function listen(model, plotly, box, ready, move) {
   };
 }
 
-async function draw(model, box) {
-  const plotly = await loadPlotly(model);
-  const figure = structuredClone(model.get("figure"));
+async function draw(model, plotly, box, figure) {
   const drawn = [...figure.data, ...markers(model, figure)];
   const ready = plotly.newPlot(box, drawn, figure.layout, CONFIG);
   const move = markerMover(model, plotly, box, figure.data.length);
@@ -59,12 +57,7 @@ async function draw(model, box) {
     clicks += 1;                                     // else the same point twice is no change
     model.set("picked", { index: pointNumber ?? pointIndex, x, y, click: clicks });
   });
-  const leave = followSize(plotly, box);
-  return () => {
-    deafen();
-    leave();
-    plotly.purge(box);
-  };
+  return deafen;
 }
 
 function initialize({ model }) {
@@ -73,13 +66,8 @@ function initialize({ model }) {
   return () => model.off("msg:custom", keep);
 }
 
-async function render({ model, el }) {
-  const box = chartBox(model, el);
-  try {
-    return await draw(model, box);
-  } catch (error) {
-    return sayFailed(model, box, error);
-  }
+function render({ model, el }) {
+  return renderChart(model, el, (...drawing) => draw(model, ...drawing));
 }
 
 export default { initialize, render };

@@ -79,7 +79,7 @@ def scope_of(state: State, batch: Batch, timesteps: Sequence[int]) -> Scope:
 class Cells(anywidget.AnyWidget):
     """Two sliders over the cells of a grid; views follow in the browser."""
 
-    _esm = source("scope.js")
+    _esm = source("shared.js", "scope.js")
     _css = source("views.css")
     views = traitlets.List(traitlets.Instance(ipywidgets.Widget)).tag(sync=True, **ipywidgets.widget_serialization)
     chart = traitlets.Instance(ipywidgets.Widget).tag(sync=True, **ipywidgets.widget_serialization)
@@ -143,7 +143,7 @@ HEIGHT = 400
 class Explorer(anywidget.AnyWidget):
     """Selects for schedule and form, a slider for t; all curves are sent once."""
 
-    _esm = source("plotly.js") + source("explorer.js")
+    _esm = source("shared.js", "plotly.js", "explorer.js")
     _css = source("views.css")
     library = traitlets.Instance(Library).tag(sync=True, **ipywidgets.widget_serialization)
     figure = traitlets.Dict().tag(sync=True)

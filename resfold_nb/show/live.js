@@ -36,32 +36,20 @@ function numbers(model, kernel) {
   return parts.join(" · ");
 }
 
-function element(tag, properties, attributes = {}) {
-  const made = Object.assign(document.createElement(tag), properties);
-  for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
-  return made;
-}
-
 function skeleton(el) {
-  const buttons = ACTIONS.map((action) => {
-    const button = element("button", { type: "button", className: `resfold-live-${action}` });
-    button.dataset.lmSuppressShortcuts = "true";     // else JupyterLab takes Enter and space
-    return button;
-  });
-  const bar = element("progress", {}, { "aria-label": "Training steps" });
+  const buttons = ACTIONS.map((action) =>
+    element("button", { type: "button", className: `resfold-live-${action}` }));
+  const bar = element("progress", { "aria-label": "Training steps" });
   const count = element("span", { className: "resfold-live-count" });
-  const status = element("div", { className: "resfold-live-status" }, { role: "status" });
-  const error = element("div", { className: "resfold-live-error" }, { role: "alert" });
-  const row = element("div", { className: "resfold-live-row" });
-  row.append(...buttons, bar, count);
-  const box = element("div", { className: "resfold-live" });
-  box.append(row, status, error);
-  el.append(box);
+  const status = element("div", { className: "resfold-live-status", role: "status" });
+  const error = element("div", { className: "resfold-live-error", role: "alert" });
+  el.append(element("div", { className: "resfold-live" },
+    element("div", { className: "resfold-live-row" }, ...buttons, bar, count), status, error));
   return { buttons, bar, count, status, error };
 }
 
-function setText(element, text) {                    // the same text again would be read out again
-  if (element.textContent !== text) element.textContent = text;
+function setText(box, text) {                        // the same text again would be read out again
+  if (box.textContent !== text) box.textContent = text;
 }
 
 function render({ model, el }) {

@@ -36,7 +36,7 @@ _ALL: weakref.WeakSet[LiveTraining] = weakref.WeakSet()
 class Controls(anywidget.AnyWidget):
     """Three buttons, a progress bar and a line that says what goes on."""
 
-    _esm = source("live.js")
+    _esm = source("shared.js", "live.js")
     _css = source("live.css")
     phase = traitlets.Unicode("ready").tag(sync=True)   # as in Driver
     step = traitlets.Int(0).tag(sync=True)

@@ -1,75 +1,9 @@
 // One 3D pane. The kernel sends every frame once; from then on the browser works alone.
 
-const FIELD_OF_VIEW = 20, CAMERA_Z = 150;            // fixed inside 3Dmol
+const ROUND_LENGTHS = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000];     // Å
+const BAR_MOST = 110;                                // pixels
+const TRAIL = 4;                                     // earlier frames behind the present one
 const cameras = (globalThis.__resfold_cameras ??= new Map());   // group -> viewers
-
-// py3Dmol's views use the same global, so a page runs the library once.
-async function load3Dmol(model) {
-  if (!globalThis.$3Dmol) {
-    const id = model.get("library").slice("IPY_MODEL_".length);
-    const library = await model.widget_manager.get_model(id);
-    const script = document.createElement("script");
-    // hidden names: else the library would register itself with the page's require.js instead
-    script.textContent =
-      `(function (define, exports, module) {${library.get("source")}\n}).call(window)`;
-    document.head.append(script);
-    script.remove();
-  }
-  return globalThis.$3Dmol;
-}
-
-let software;                                        // true, false, or undefined before the test
-function hasSoftwareGL() {
-  if (software !== undefined) return software;
-  const canvas = globalThis.OffscreenCanvas          // where 3Dmol draws, if the browser has it
-    ? new OffscreenCanvas(1, 1) : document.createElement("canvas");
-  const gl = canvas.getContext("webgl2");
-  if (!gl) throw new Error("This browser offers no WebGL, which 3D views need.");
-  const info = gl.getExtension("WEBGL_debug_renderer_info");
-  const name = info ? gl.getParameter(info.UNMASKED_RENDERER_WEBGL) : "";
-  gl.getExtension("WEBGL_lose_context")?.loseContext();
-  return (software = /swiftshader|llvmpipe|software/i.test(name));
-}
-
-function floats(view) {                              // a copy: the offset may not be aligned
-  return new Float32Array(view.buffer.slice(view.byteOffset, view.byteOffset + view.byteLength));
-}
-
-function attached(element) {                         // 3Dmol needs a size before it starts
-  return new Promise((done) => {
-    const watcher = new ResizeObserver(() => {
-      if (!element.clientWidth) return;
-      watcher.disconnect();
-      done();
-    });
-    watcher.observe(element);
-  });
-}
-
-// Bonds are given, not guessed: neighbours in a noised chain are far further apart than 3.8 Å.
-function addChain(viewer, chain, points, style) {
-  const molecule = viewer.addModel();
-  molecule.addAtoms(chain.map((c, i) => {
-    const bonds = [i - 1, i + 1].filter((j) => chain[j] === c);
-    return { elem: "C", atom: "CA", resi: i + 1, chain: String(c), serial: i, bonds,
-      bondOrder: bonds.map(() => 1), x: points[3 * i], y: points[3 * i + 1], z: points[3 * i + 2] };
-  }));
-  molecule.setStyle({}, style);
-  return molecule;
-}
-
-function moveTo(molecule, points, frame) {
-  const atoms = molecule.selectedAtoms({});
-  let k = 3 * atoms.length * frame;
-  for (const atom of atoms) [atom.x, atom.y, atom.z] = [points[k++], points[k++], points[k++]];
-}
-
-function aim(viewer, box, centre, radius) {
-  const aspect = Math.min(1, box.clientWidth / box.clientHeight);
-  const distance = (1.08 * radius) / aspect / Math.tan((Math.PI / 360) * FIELD_OF_VIEW);
-  viewer.setSlab(-3 * radius, 3 * radius);
-  viewer.setView([...centre.map((c) => -c), CAMERA_Z - distance, 0, 0, 0, 1]);
-}
 
 // Turning one pane turns the others of its player.
 function joinCamera(group, viewer) {
@@ -89,28 +23,82 @@ function joinCamera(group, viewer) {
   };
 }
 
-function skeleton(model, el) {
-  const pane = document.createElement("div");
-  pane.className = "resfold-pane";
-  const heading = Object.assign(document.createElement("h4"),
-    { textContent: model.get("heading"), hidden: !model.get("heading") });
-  const box = Object.assign(document.createElement("div"), { className: "resfold-stage" });
-  box.style.height = `${model.get("height")}px`;
-  box.setAttribute("role", "img");
-  box.setAttribute("aria-label", model.get("alt"));
-  const note = Object.assign(document.createElement("div"), { className: "resfold-note" });
-  note.hidden = !model.get("captions").length;
-  pane.append(heading, box, note);
-  el.append(pane);
-  return { box, note };
+function mixed(colour, other, share) {
+  const [a, b] = [rgbOf(colour), rgbOf(other)];
+  return "#" + [0, 1, 2].map((k) => Math.round(a[k] + share * (b[k] - a[k]))
+    .toString(16).padStart(2, "0")).join("");
+}
+
+function surroundings(box) {                         // colours that stand out on the page's theme
+  const paper = mixed(getComputedStyle(box).backgroundColor, "#000000", 0);
+  const [r, g, b] = rgbOf(paper), dark = 0.3 * r + 0.6 * g + 0.1 * b < 110;
+  return { paper, dark, ghost: dark ? "#8a8a8a" : "#bdbdbd" };
+}
+
+function onTheme(change) {
+  const watcher = new MutationObserver(() => requestAnimationFrame(change));
+  watcher.observe(document.body, { attributes: true,
+    attributeFilter: ["data-jp-theme-light", "data-jp-theme-name"] });
+  return () => watcher.disconnect();
+}
+
+function pixelsPerAngstrom(viewer, box) {
+  const distance = CAMERA_Z - viewer.getView()[3];
+  return box.clientHeight / (2 * distance * Math.tan((Math.PI / 360) * FIELD_OF_VIEW));
+}
+
+function scaleBar(viewer, box) {
+  box.insertAdjacentHTML("beforeend",
+    '<svg class="resfold-scale" aria-hidden="true"><path></path><text x="5" y="18"></text></svg>');
+  const svg = box.lastElementChild, [line, text] = svg.children;
+  const measure = () => {
+    const scale = pixelsPerAngstrom(viewer, box);
+    const length = ROUND_LENGTHS.findLast((l) => l * scale <= BAR_MOST) ?? ROUND_LENGTHS[0];
+    line.setAttribute("d", `M3 22v6h${(length * scale).toFixed(1)}v-6`);
+    text.textContent = `${length} Å`;
+    svg.dataset.length = length;
+    svg.dataset.pixels = length * scale;
+  };
+  viewer.setViewChangeCallback(measure);
+  measure();
+  return onResize(box, measure);
+}
+
+function errorColours(points, truth, frame, ramp, most) {
+  const length = truth.length / 3, start = frame * truth.length;
+  return Array.from({ length }, (_, i) => {
+    let squares = 0;
+    for (let k = 3 * i; k < 3 * i + 3; k++) squares += (points[start + k] - truth[k]) ** 2;
+    return ramp[Math.round(Math.min(1, Math.sqrt(squares) / most) * (ramp.length - 1))];
+  });
+}
+
+function legend(model) {
+  const most = model.get("error_most"), strip = element("span", { className: "resfold-strip" });
+  strip.style.background = gradient(model.get("ramp"));
+  return element("div", { className: "resfold-legend" }, "error: 0", strip, `${most} Å or more`);
+}
+
+function trailOf(viewer, chain, points) {            // made when first asked for
+  let models = [];
+  const remove = () => {
+    for (const old of models) viewer.removeModel(old);
+    models = [];
+  };
+  return { remove, move(frame, { paper, dark }) {
+    if (!models.length) {
+      models = Array.from({ length: TRAIL }, () => addChain(viewer, chain, points(), {}));
+    }
+    models.forEach((old, k) => {
+      moveTo(old, points(), Math.max(0, frame - 1 - k));
+      const color = mixed(dark ? "#ffffff" : "#222222", paper, 0.3 + 0.15 * k);
+      old.setStyle({}, { stick: { radius: 0.1, color } });
+    });
+  } };
 }
 
 async function draw(model, box, note) {
-  const softwareGL = hasSoftwareGL();
-  const lib = await load3Dmol(model);
-  await attached(box);
-  // smoothing costs ten times the time where the processor does the drawing
-  const viewer = lib.createViewer(box, { backgroundColor: "white", antialias: !softwareGL });
+  const viewer = await viewerIn(model, box);
   const scene = sceneOf(model, viewer, box, note);
   scene.load();
   scene.show();
@@ -193,8 +181,7 @@ function savePdb(model, { all }) {
 
 // A button of the bar asks through the model, which lives in the page; no message to the kernel.
 function answerRequests(model, box) {
-  const said = Object.assign(document.createElement("div"), { className: "resfold-said" });
-  said.setAttribute("role", "status");
+  const said = element("div", { className: "resfold-said", role: "status" });
   box.after(said);
   const answer = (wish) => {
     if (wish.taken) return;                          // by another view of the same pane
@@ -210,13 +197,6 @@ function answerRequests(model, box) {
   return () => model.off("resfold:pdb", answer);
 }
 
-function explain(model, box, error) {
-  box.classList.add("resfold-failed");
-  box.removeAttribute("role");                       // so that the text is read out
-  box.textContent = `The 3D view could not be drawn. ${error.message ?? error} ` +
-    `Switch on hardware acceleration or try another browser. It would show: ${model.get("alt")}`;
-}
-
 async function render({ model, el }) {
   const { box, note } = skeleton(model, el);
   let drawn;
@@ -226,9 +206,8 @@ async function render({ model, el }) {
     explain(model, box, error);
     return undefined;
   }
-  let waiting = false, stale = false, failed = false;
-  const update = () => {
-    waiting = false;
+  let stale = false, failed = false;
+  const request = oncePerPicture(() => {
     if (failed) return;
     try {
       if (stale) drawn.load();
@@ -238,11 +217,7 @@ async function render({ model, el }) {
       failed = true;
       explain(model, box, error);
     }
-  };
-  const request = () => {                            // at most one drawing per screen refresh
-    if (!waiting) requestAnimationFrame(update);
-    waiting = true;
-  };
+  });
   const reload = () => {
     stale = true;
     request();
@@ -257,10 +232,7 @@ async function render({ model, el }) {
     model.off(looks, request);
     model.off("change:frames change:truth", reload);
     for (const stop of [leave, stopTheme, stopAnswers, drawn.stopScale]) stop();
-    drawn.viewer.clear();                            // frees its share of the one WebGL context
-    drawn.viewer.divwatcher?.disconnect();
-    drawn.viewer.intwatcher?.disconnect();
-    box.replaceChildren();
+    closeViewer(drawn.viewer, box);
   };
 }
 

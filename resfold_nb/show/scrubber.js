@@ -6,26 +6,9 @@ const MODE_NAMES = { index: "place in chain", chain: "chain", structure: "second
 const STEPS = { ArrowLeft: -1, ArrowRight: 1, PageUp: -10, PageDown: 10, Home: -Infinity,
   End: Infinity };
 
-// JupyterLab takes arrows, Enter and the like for itself unless the focused element says no
-function element(tag, properties = {}, ...children) {
-  const made = Object.assign(document.createElement(tag), properties);
-  if (["button", "input", "select", "summary"].includes(tag)) {
-    made.dataset.lmSuppressShortcuts = "true";
-  }
-  made.append(...children);
-  return made;
-}
-
-function chooser(name, pairs, value) {
-  const select = element("select", {},
-    ...pairs.map(([key, text]) => element("option", { value: key, textContent: text })));
-  select.value = value;
-  return { select, label: element("label", {}, name, select) };
-}
-
 function controls(model) {
   const play = element("button", { type: "button", className: "resfold-play" });
-  const slider = element("input", { type: "range", min: 0, max: model.get("count") - 1, step: 1 });
+  const slider = dial("Frame", model.get("count"), 0).input;
   slider.setAttribute("aria-label", "Frame");
   const loop = element("button", { type: "button", textContent: "↻ Loop" });
   const speed = chooser("Speed", SPEEDS.map((s) => [s, `${s}×`]), 1);
@@ -138,8 +121,7 @@ async function render({ model, el }) {
   const bar = element("div", { className: "resfold-scrubber" }, parts.play, parts.slider,
     parts.output, parts.speed.label, parts.loop);
   el.append(bar);
-  const ids = model.get("panes").map((name) => name.slice("IPY_MODEL_".length));
-  const followers = await Promise.all(ids.map((id) => model.widget_manager.get_model(id)));
+  const followers = await Promise.all(model.get("panes").map((name) => modelNamed(model, name)));
   const panes = followers.filter((f) => f.get("palettes") !== undefined);
   if (panes.length) bar.append(more(panes));
   const go = (frame) =>

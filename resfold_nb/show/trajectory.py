@@ -144,7 +144,7 @@ def camera(stacks: Mapping[str, Frames], truth: Frames | None) -> tuple[list[flo
 class Trajectory(anywidget.AnyWidget):
     """One 3D pane. All frames travel once, as one float32 buffer; ``frame`` picks one."""
 
-    _esm = "".join(map(source, ("pane_extras.js", "pdb_text.js", "pane.js")))
+    _esm = source("shared.js", "scene.js", "pdb_text.js", "pane.js")
     _css = source("player.css")
     library = traitlets.Instance(ipywidgets.Widget).tag(sync=True, **ipywidgets.widget_serialization)
     frames = traitlets.Bytes(b"").tag(sync=True)        # float32, (F, L, 3), Å
@@ -188,7 +188,7 @@ class Trajectory(anywidget.AnyWidget):
 class Scrubber(anywidget.AnyWidget):
     """Slider and play button. It moves its panes in the browser and never calls the kernel."""
 
-    _esm = source("scrubber.js")
+    _esm = source("shared.js", "scrubber.js")
     _css = source("player.css")
     panes = traitlets.List(traitlets.Instance(ipywidgets.Widget)).tag(sync=True, **ipywidgets.widget_serialization)
     count = traitlets.Int(1).tag(sync=True)

@@ -36,9 +36,9 @@ def library(name: str, static: Path | None = None) -> str:
     return path.read_text(encoding="utf-8")
 
 
-def source(name: str) -> str:
-    """Text of one of our own front-end files, which lie beside this module."""
-    return (HERE / name).read_text(encoding="utf-8")
+def source(*names: str) -> str:
+    """Text of our own front-end files, which lie beside this module, one after the other."""
+    return "".join((HERE / name).read_text(encoding="utf-8") for name in names)
 
 
 def inline(script: str) -> str:
