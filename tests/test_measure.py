@@ -260,7 +260,8 @@ def test_a_committed_study_is_whole_and_belongs_to_the_recipes_of_today(name: st
 @pytest.mark.parametrize("name", plans.PLANS)
 def test_runs_that_studies_share_were_recorded_alike(name: str) -> None:
     """One run serves every study that plans it, so its numbers stand in each table alike."""
-    first, here = (frame.loc[(frame["variant"] == "A") & (frame["setting"] == plans.TURNED), ["seed", "step", "t", "rmse"]]
+    columns = ["seed", "step", "t", "rmse"]
+    first, here = (frame.loc[(frame["variant"] == "A") & (frame["setting"] == plans.TURNED), columns]
                    for frame in map(studies.load, ("epsilon", name)))
     np.testing.assert_array_equal(first.to_numpy(), here.to_numpy())
 

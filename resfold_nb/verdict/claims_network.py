@@ -28,8 +28,8 @@ def clean_trunk() -> list[Finding]:
 
 def believes() -> list[Finding]:
     """Error when told a random t over that when told the truth."""
-    return [f for name in ("scaled residual", "A") for t in (5, 25, 49) for f in quantity_ratio(
-        "time", (name,) * 2, (f"told a random t, t = {t}, RMSE (Å)", f"told the truth, t = {t}, RMSE (Å)"), (TURNED,))]
+    return [f for name in ("scaled residual", "A") for t in (5, 25, 49) for f in quantity_ratio("time", (name, name), (
+        f"told a random t, t = {t}, RMSE (Å)", f"told the truth, t = {t}, RMSE (Å)"), (TURNED,))]
 
 
 def own_variance() -> list[Finding]:
@@ -94,7 +94,8 @@ ATOMS = (
         lambda: atoms_over_centroids("A, 4 atoms, attention + skips", "A", (ONE, TURNED, TEN))),
     Claim("atoms-win", "R7", "The atom model wins even with the scaled residual.",
         "sampled centroids, scaled residual with atom network over scaled residual", "12_af3_style_atoms",
-        SEEN_BETTER, lambda: atoms_over_centroids("scaled residual, 4 atoms, attention + skips", "scaled residual", (ONE,))),
+        SEEN_BETTER,
+        lambda: atoms_over_centroids("scaled residual, 4 atoms, attention + skips", "scaled residual", (ONE,))),
 )
 
 PUBLISHED = tuple(
