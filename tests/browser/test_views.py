@@ -87,7 +87,7 @@ def check_shared_camera(page: object) -> None:
 def libraries_sent(watch: object) -> int:
     """How many of the kernel's messages carried 3Dmol.js as a widget model."""
     frames = (m if isinstance(m, bytes) else m.encode() for m in watch.received)
-    return sum(b"show.player.Library" in m and b"comm_open" in m for m in frames)
+    return sum(b"show.view.Library" in m and b"comm_open" in m for m in frames)
 
 
 def run_all(page: object) -> None:
