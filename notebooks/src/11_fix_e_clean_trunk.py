@@ -500,7 +500,7 @@ solution_2 = float(schedule.alpha_bar[25])
 answer = solution_2 if my_r_squared is None else my_r_squared
 generator = torch.Generator().manual_seed(0)
 many = batch.x0 @ random_rotations(2000, generator, batch.x0)
-noisy = schedule.a[25] * many + schedule.s[25] * torch.randn(many.shape, generator=generator)
+noisy = schedule.add_noise(many, torch.randn(many.shape, generator=generator), torch.full((len(many),), 25))
 simulated = probe(noisy.double().flatten(0, 1), many.double().flatten(0, 1),
                   torch.arange(many.shape[0]).repeat_interleave(L) % 2 == 0)[1]
 assert abs(answer - simulated) < 0.03, f"simulated: {simulated:.3f}"
