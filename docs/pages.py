@@ -189,10 +189,11 @@ def _judged(row: Mapping[str, Any]) -> str:
     return {"True": "target met", "False": "target missed"}.get(str(row["met"]), "target not decided: on both sides")
 
 
-def write() -> None:
+def write() -> int:
     """Bring README.md, docs/verdicts.md and docs/speed.md up to date."""
     found = pages(README.read_text(encoding="utf-8"))
     for path, text in found.items():
         path.write_text(text, encoding="utf-8", newline="\n")
     print(f"wrote {sum(map(len, ledger.CLAIMS.values()))} verdicts and the benchmarks to "
           f"{', '.join(path.name for path in found)}")
+    return 0

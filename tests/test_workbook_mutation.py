@@ -32,9 +32,9 @@ MUTATIONS = (
     Mutation(
         "the square root's scale planted into fix A",
         FIX_A,
-        "diffusion/parameterisation.py",
-        '_row("x0",            "A: direct x0",           zero,               one, ',
-        '_row("x0",            "A: direct x0",           zero,               lambda a, s: s, ',
+        "diffusion/forms.py",
+        '("x0",             "A: direct x0",           zero,              one, ',
+        '("x0",             "A: direct x0",           zero,              lambda a, s: s, ',
     ),
     Mutation(
         "a and s swapped, seen by the forward process",
@@ -54,22 +54,22 @@ MUTATIONS = (
         "an optimiser that does nothing",
         FIX_A,
         "training/loop.py",
-        "    optimiser.step()\n",
+        "        optimiser.step()\n",
         "",
     ),
     Mutation(
         "epsilon without its division by a",
         "08_fix_b_epsilon",
-        "diffusion/parameterisation.py",
-        "1/a,   lambda a, s: -s/a, ",
-        "1/a,   lambda a, s: -s, ",
+        "diffusion/forms.py",
+        "1/a,  lambda a, s: -s/a, ",
+        "1/a,  lambda a, s: -s, ",
     ),
     Mutation(
         "a rollout one timestep off",
         "10_fix_d_rollout",
         "training/rollout.py",
-        "first = predictor.schedule.timesteps - 1",
-        "first = predictor.schedule.timesteps - 2",
+        "first = recipe.timesteps - 1",
+        "first = recipe.timesteps - 2",
     ),
 )
 

@@ -83,23 +83,12 @@ def _bench(options: Options, rest: list[str]) -> int:
     return _call("benchmarks", *rest, PYTHONPATH=os.pathsep.join((str(ROOT / "tests"), environment.python_path())))
 
 
-def _study(options: Options, rest: list[str]) -> int:
-    from resfold_nb.studies.runner import main as study
-
-    return study(rest)
-
-
 def _site(options: Options, rest: list[str]) -> int:
     website = _from("docs", "website")
     if options.picture:
         print(website.take_picture())
         return 0
     return website.main(options.profile)
-
-
-def _ledger(options: Options, rest: list[str]) -> int:
-    _from("docs", "pages").write()
-    return 0
 
 
 def _from(folder: str, name: str) -> ModuleType:
@@ -120,26 +109,20 @@ def _notebooks(options: Options, rest: list[str]) -> int:
     return 0
 
 
-def _run(options: Options, rest: list[str]) -> int:
-    from resfold_nb.workbook import run_notebooks
-
-    return run_notebooks.main(options)
-
-
-def _bands(options: Options, rest: list[str]) -> int:
-    return _from("data/bands", "measure_bands").main(options)
-
-
 _COMMANDS = {"setup": (None, "Build .venv and install the workbook into it."),
              "lab": (_lab, "Open JupyterLab on the tour; more options go to JupyterLab."),
              "test": (_test, "Run the tests; more options go to pytest."),
              "bench": (_bench, "Measure speed; names of benchmarks choose some."),
-             "study": (_study, "Run a study and record it; options go to the study."),
+             "study": (lambda _, rest: import_module("resfold_nb.studies.runner").main(rest),
+                       "Run a study and record it; options go to the study."),
              "site": (_site, "Gather the pages of a run under build/site."),
-             "ledger": (_ledger, "Write the verdicts and the speed into README.md and docs/."),
+             "ledger": (lambda *_: _from("docs", "pages").write(),
+                        "Write the verdicts and the speed into README.md and docs/."),
              "notebooks": (_notebooks, "Keep notebooks and their sources in step."),
-             "run": (_run, "Execute the notebooks and check what they measured."),
-             "bands": (_bands, "Measure the bands of the recorded numbers anew.")}
+             "run": (lambda options, _: import_module("resfold_nb.workbook.run_notebooks").main(options),
+                     "Execute the notebooks and check what they measured."),
+             "bands": (lambda options, _: _from("data/bands", "measure_bands").main(options),
+                       "Measure the bands of the recorded numbers anew.")}
 
 
 def _call(module: str, *arguments: str, **variables: str) -> int:
