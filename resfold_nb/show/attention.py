@@ -49,10 +49,8 @@ class Attention(anywidget.AnyWidget):
 class AttentionView(View):
     """The view over its caption; a still picture where widgets cannot run."""
 
-    kind = "attention"
-
     def __init__(self, view: Attention, alt: str, still: str) -> None:
-        super().__init__([view, ipywidgets.HTML(caption_html(alt))], alt, still)
+        super().__init__([view, ipywidgets.HTML(caption_html(alt))], alt, still, kind="attention")
         self.view = view
 
 

@@ -104,7 +104,8 @@ def _traces(line: Line, named: set[str], log_y: bool) -> list[Scatter]:
         return [middle]
     edge = dict(legendgroup=line.label, showlegend=False, hoverinfo="skip", mode="lines", line_width=0)
     faint = "rgba({},{},{},0.18)".format(*(int(line.colour[i : i + 2], 16) for i in (1, 3, 5)))
-    return [Scatter(x=x, y=y.min(0), **edge), Scatter(x=x, y=y.max(0), fill="tonexty", fillcolor=faint, **edge), middle]
+    upper = Scatter(x=x, y=y.max(0), fill="tonexty", fillcolor=faint, **edge)
+    return [Scatter(x=x, y=y.min(0), **edge), upper, middle]
 
 
 def _mark_empty(fig: Figure, column: int) -> None:

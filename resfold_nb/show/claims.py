@@ -33,10 +33,11 @@ def _claim(judgement: Judgement) -> str:
     rule = "" if claim.rule is None else f"<p><b>Rule:</b> {html.escape(str(claim.rule))}.</p>"
     source = f"<p><b>Source:</b> {html.escape(claim.source)}.</p>" if claim.source else ""
     picture = _forest(judgement.findings, claim.rule, judgement.answers) if claim.rule else ""
+    aside = f"{claim.report}, {'cited' if claim.rule is None else judgement.summary}"
     return (
         f'<details class="resfold-claim" style="border-left-color:{colour}"><summary>'
         f'<b class="verdict">{sign} {judgement.verdict}</b> {html.escape(claim.says)} '
-        f'<span class="aside">{html.escape(claim.report)}, {"cited" if claim.rule is None else html.escape(judgement.summary)}</span></summary>'
+        f'<span class="aside">{html.escape(aside)}</span></summary>'
         f"<p><b>Measured:</b> {html.escape(claim.measured)}. "
         f'<a href="{claim.notebook}.ipynb">Notebook {claim.notebook[:2]}</a>.</p>'
         f"{rule}{source}{picture}</details>"
@@ -56,8 +57,8 @@ def _forest(findings: Sequence[Finding], rule: Rule, answers: Sequence[str]) -> 
 
     width, height = LABELS + PLOT + 190, ROW * (len(findings) + 2)
     rows = [_row(ROW * (i + 1) + 4, f, a, place) for i, (f, a) in enumerate(zip(findings, answers, strict=True))]
-    lines = [f'<line x1="{place(x):.1f}" x2="{place(x):.1f}" y1="8" y2="{height - ROW}" stroke="{PALETTE["residual"]}" '
-             f'stroke-width="2" stroke-dasharray="6 4"/><text x="{place(x):.1f}" y="{height - ROW + 14}" '
+    lines = [f'<line x1="{place(x):.1f}" x2="{place(x):.1f}" y1="8" y2="{height - ROW}" '
+             f'stroke="{PALETTE["residual"]}" stroke-width="2" stroke-dasharray="6 4"/><text x="{place(x):.1f}" y="{height - ROW + 14}" '
              f'text-anchor="middle">{x:.3g}</text>' for x in (limits if known else ())]
     alt = "; ".join(f"{f.setting}: {f.value or 'not recorded'}, {a}" for f, a in zip(findings, answers, strict=True))
     return svg_image("".join(lines + rows), width, height, alt)

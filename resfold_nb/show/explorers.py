@@ -90,13 +90,7 @@ class Cells(anywidget.AnyWidget):
     labels = traitlets.List(traitlets.Unicode()).tag(sync=True)
 
 
-class ScopeView(View):
-    """Heat map, 3D view, sliders and caption."""
-
-    kind = "gradient scope"
-
-
-def gradient_scope(scope: Scope, batch: Batch, *, title: str, alt: str) -> ScopeView:
+def gradient_scope(scope: Scope, batch: Batch, *, title: str, alt: str) -> View:
     """Heat map of the gradient by timestep and step, with the chosen cell's prediction in 3D.
 
     Parameters
@@ -120,7 +114,7 @@ def gradient_scope(scope: Scope, batch: Batch, *, title: str, alt: str) -> Scope
     chart.layout, views.panes[0].layout = (dict(flex=f"{n} 1 320px") for n in (3, 2))
     row = ipywidgets.HBox([chart, views.panes[0]], layout=dict(
         flex_flow="row wrap", align_items="flex-end", width="100%"))
-    return ScopeView([row, cells, ipywidgets.HTML(caption_html(alt))], alt, views.still)
+    return View([row, cells, ipywidgets.HTML(caption_html(alt))], alt, views.still, kind="gradient scope")
 
 
 def _chart(scope: Scope, title: str, alt: str) -> anywidget.AnyWidget:
@@ -156,13 +150,7 @@ class Explorer(anywidget.AnyWidget):
     height = traitlets.Int(HEIGHT).tag(sync=True)
 
 
-class ExplorerView(View):
-    """The explorer over its caption."""
-
-    kind = "schedule explorer"
-
-
-def explorer(*, alt: str, timesteps: int = 50) -> ExplorerView:
+def explorer(*, alt: str, timesteps: int = 50) -> View:
     """Choose a schedule and a form and read ᾱ, SNR, c_skip, c_out and the cost of noise at each t.
 
     All forms of the table, and EDM for data of deviation 0.5 and 2. The last curve is |c_out| times the noise that F
@@ -174,9 +162,9 @@ def explorer(*, alt: str, timesteps: int = 50) -> ExplorerView:
     forms |= {edm(sd).label: (edm(sd), sd) for sd in (0.5, 2.0)}
     curves = {f"{name}|{label}": _curves(schedule, *form)
               for name, schedule in schedules.items() for label, form in forms.items()}
-    made = Explorer(library=shared_plotly(), figure=json.loads(_figure(timesteps).to_json()), curves=curves, names=list(NAMES),
-                    schedules=list(schedules), forms=list(forms), steps=timesteps, alt=alt)
-    return ExplorerView([made, ipywidgets.HTML(caption_html(alt))], alt)
+    made = Explorer(library=shared_plotly(), figure=json.loads(_figure(timesteps).to_json()), curves=curves,
+                    names=list(NAMES), schedules=list(schedules), forms=list(forms), steps=timesteps, alt=alt)
+    return View([made, ipywidgets.HTML(caption_html(alt))], alt, kind="schedule explorer")
 
 
 def _curves(schedule: Schedule, form: Parameterisation, sd: float) -> list[list[float | None]]:

@@ -65,13 +65,13 @@ def by_timestep(frame: pd.DataFrame, *, title: str, alt: str, by: str = "variant
     figure(fig, alt)
 
 
-def by_step(frame: pd.DataFrame, *, title: str, alt: str, at: Sequence[int | str] | int | str = (1, 25, 49, "sampled"),
-            by: str = "variant", panel: str | None = "t", value: str = "rmse", order: Sequence[str] | None = None,
-            lines: Lines = (), goal: float | None = 1.0, log_x: bool = True, log_y: bool = True,
-            x: str = "optimiser steps", y: str | None = None) -> None:
+def by_step(frame: pd.DataFrame, *, title: str, alt: str, by: str = "variant",
+            at: Sequence[int | str] | int | str = (1, 25, 49, "sampled"), panel: str | None = "t", value: str = "rmse",
+            order: Sequence[str] | None = None, lines: Lines = (), goal: float | None = 1.0, log_x: bool = True,
+            log_y: bool = True, x: str = "optimiser steps", y: str | None = None) -> None:
     """Draw the error against optimiser steps at some t: median and range over runs, a line for each `by`.
 
-    `at` lists timesteps, "sampled" for samples; a panel for each of them, or for each value of another column `panel`.
+    `at` lists timesteps, "sampled" for samples; a panel for each of them, or for each value of a column `panel`.
     The rest as in `by_timestep`.
     """
     wanted = [at] if isinstance(at, int | str) else list(at)
@@ -172,8 +172,8 @@ def _add_dots(fig: Figure, column: int, part: pd.DataFrame, value: str, rows: st
 
 
 def _dot_axes(fig: Figure, names: Sequence[object], log_x: bool, values: pd.Series) -> None:
-    fig.update_yaxes(range=[len(names) - 0.5, -0.5], tickvals=list(range(len(names))), ticktext=[str(n) for n in names],
-                     title_text=None, ticks="")
+    fig.update_yaxes(range=[len(names) - 0.5, -0.5], tickvals=list(range(len(names))), ticks="",
+                     ticktext=[str(n) for n in names], title_text=None)
     if log_x:
         spread = np.nanmax(values) / max(np.nanmin(values), 1e-9)
         fig.update_xaxes(type="log", dtick=1 if spread > 300 else "D2", exponentformat="none")

@@ -53,8 +53,6 @@ class LiveTraining(View):
     between two steps.
     """
 
-    kind = "live training"
-
     def __init__(self, driver: Driver, alt: str) -> None:
         self.driver = driver
         self.controls = Controls(steps=driver.recipe.steps)
@@ -67,7 +65,7 @@ class LiveTraining(View):
         self.origin: tuple[str | None, str | None] = (None, None)  # cell and execution
         row = ipywidgets.HBox([self._loss, self._errors, self._sample.panes[0]], layout=dict(
             flex_flow="row wrap", align_items="flex-start", width="100%"))
-        super().__init__([self.controls, row, ipywidgets.HTML(caption_html(alt))], alt)
+        super().__init__([self.controls, row, ipywidgets.HTML(caption_html(alt))], alt, kind="live training")
         self.controls.on_msg(self._obey)
 
     @property

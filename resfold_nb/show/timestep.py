@@ -25,8 +25,8 @@ def noising(batch: Batch, schedule: Schedule, *, seed: int = MEASURING_SEED, alt
     The first protein of the batch. The chart has the draw's RMSE beside the expected one.
     """
     x0, eps, scale = _draw(batch, seed)
-    a, s = (v.to(x0.dtype).view(-1, 1, 1) for v in (schedule.a, schedule.s))
-    return _view(batch, schedule, {"x_t": a * x0 + s * eps}, {"x_t": PALETTE["residual"]}, scale,
+    x_t = schedule.add_noise(x0, eps, torch.arange(schedule.timesteps)).to(x0)
+    return _view(batch, schedule, {"x_t": x_t}, {"x_t": PALETTE["residual"]}, scale,
                  alt=alt, superposed=False, title="Distance of x_t from the protein")
 
 
@@ -46,8 +46,7 @@ def denoising(models: Mapping[str, Predictor], batch: Batch, *, seed: int = MEAS
     _require_alike(models, 3)
     schedule = next(iter(models.values())).schedule
     x0, eps, scale = _draw(batch, seed)
-    a, s = (v.to(x0.dtype).view(-1, 1, 1) for v in (schedule.a, schedule.s))
-    panes = {"x_t": a * x0 + s * eps}
+    panes = {"x_t": schedule.add_noise(x0, eps, torch.arange(schedule.timesteps)).to(x0)}
     panes |= {name: one_step(model, batch, range(schedule.timesteps), seed) for name, model in models.items()}
     return _view(batch, schedule, panes, _colours(models), scale, alt=alt, superposed=superposed,
                  title="Error of one denoising step")
@@ -59,9 +58,8 @@ def one_step(model: Predictor, batch: Batch, timesteps: Sequence[int], seed: int
     model.eval()
     x0, eps, _ = _draw(batch, seed)
     t = torch.tensor(list(timesteps), device=model.a.device)
-    a, s = model.amplitudes(t)
     denoise = model.denoiser_for(Features.of(_first(batch).to(model.a.device, model.a.dtype)))
-    return denoise(a * x0.to(model.a) + s * eps.to(model.a), t).cpu()
+    return denoise(model.add_noise(x0.to(model.a), eps.to(model.a), t), t).cpu()
 
 
 def sampling(models: Mapping[str, Predictor], batch: Batch, *, seed: int = MEASURING_SEED,

@@ -37,18 +37,14 @@ def checked_panes(panes: Mapping[str, ArrayLike]) -> dict[str, Frames]:
         array = array[None] if array.ndim == 2 else array
         first = next(iter(stacks.values()), array)
         stacks[name] = checked(f"pane {name!r}", array, (*first.shape[:-1], 3))
-    _check_size(next(iter(stacks.values())).shape)
-    return stacks
-
-
-def _check_size(shape: tuple[int, ...]) -> None:
-    """ValueError unless there is something to draw and a browser can draw it."""
+    shape = next(iter(stacks.values())).shape
     if len(shape) != 3:
         raise ValueError(f"player takes frames of shape (F, L, 3), got {shape}")
     if shape[0] == 0 or shape[1] == 0:
         raise ValueError(f"player needs at least one frame and one residue, got shape {shape}")
     if shape[1] > MAX_RESIDUES:
         raise ValueError(f"player draws at most {MAX_RESIDUES} residues, got {shape[1]}; show a part of them")
+    return stacks
 
 
 def checked(what: str, values: ArrayLike, shape: tuple[int, ...]) -> Frames:
@@ -201,14 +197,12 @@ class Scrubber(anywidget.AnyWidget):
 class Player(View):
     """Panes, scrubber and caption; shows a still picture where widgets cannot run."""
 
-    kind = "3D player"
-
     def __init__(self, panes: Sequence[Trajectory], scrubber: Scrubber, alt: str, still: str) -> None:
         row = ipywidgets.HBox(list(panes), layout=dict(
             flex_flow="row wrap", align_items="flex-end", width="100%"))  # headings may wrap
         caption = ipywidgets.HTML(caption_html(alt))
         children = [row, scrubber, caption] if scrubber.count > 1 else [row, caption]
-        super().__init__(children, alt, still)
+        super().__init__(children, alt, still, kind="3D player")
         self.panes, self.scrubber = tuple(panes), scrubber
 
     def set_frames(self, panes: Mapping[str, ArrayLike], *, labels: Sequence[str] | None = None) -> None:

@@ -53,11 +53,9 @@ Points = NDArray[np.float32]
 class View(ipywidgets.VBox):
     """Widgets over one another, with words `alt` and a picture `still`, HTML without a script, saved beside them."""
 
-    kind = "view"  # what it is, in a word or two
-
-    def __init__(self, children: Sequence[ipywidgets.Widget], alt: str, still: str = "") -> None:
+    def __init__(self, children: Sequence[ipywidgets.Widget], alt: str, still: str = "", *, kind: str) -> None:
         super().__init__(list(children))
-        self.alt, self.still = require_alt(alt, self.kind), still
+        self.alt, self.still, self.kind = require_alt(alt, kind), still, kind
 
     def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, Any] | tuple[dict[str, Any], Any]:
         """The widget, and what an untrusted or stateless saved notebook shows in its place."""
