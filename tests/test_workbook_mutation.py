@@ -33,8 +33,8 @@ MUTATIONS = (
         "the square root's scale planted into fix A",
         FIX_A,
         "diffusion/forms.py",
-        '("x0",             "A: direct x0",           zero,              one, ',
-        '("x0",             "A: direct x0",           zero,              lambda a, s: s, ',
+        '("x0",             "A: direct x0",            zero,              one, ',
+        '("x0",             "A: direct x0",            zero,              lambda a, s: s, ',
     ),
     Mutation(
         "a and s swapped, seen by the forward process",
