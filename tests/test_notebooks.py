@@ -28,7 +28,6 @@ def test_notebooks_follow_from_their_sources() -> None:
 @pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)
 def test_notebook(path: Path) -> None:
     job = run_notebooks.job_for(path, BUILD / PROFILE, PROFILE, seed=0, html=True)
-    run_notebooks.prepare([job])
     # As many threads as in `run`, or the bands would not be the same to the last digit.
     ((_, result),) = run_notebooks.run_all([job], at_once=cores())
     assert result.error == ""
