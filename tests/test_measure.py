@@ -143,9 +143,10 @@ def test_a_run_measures_at_its_marks_and_only_trains_once() -> None:
     result = measure.train_and_measure(TINY, BATCH, marks=(0, 3), progress=progress)
     assert [m.step for m in result.marks] == [0, 3, 8] and seen == [9]
     assert len(result.losses) == 9 and result.train_seconds > 0
-    steps, errors = result.at(49)
-    assert steps.tolist() == [0, 3, 8] and errors[-1] == result.last.errors.rmse[49]
-    assert studies.frame_of({"A": result}).query("t == 'sampled'")["rmse"].iloc[-1] == result.last.sampled_rmse
+    rows = studies.frame_of({"A": result})
+    assert rows.query("t == 49")["step"].tolist() == [0, 3, 8]
+    assert rows.query("t == 49")["rmse"].iloc[-1] == result.last.errors.rmse[49]
+    assert rows.query("t == 'sampled'")["rmse"].iloc[-1] == result.last.sampled_rmse
     assert measure.marks_for(500, 5) == (0, 10, 27, 71, 188, 500)
 
 

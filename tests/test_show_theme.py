@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+from collections.abc import Iterator
 
 import numpy as np
 import pandas as pd
@@ -46,9 +47,10 @@ def lab(colour: str, vision: str = "normal") -> np.ndarray:
 
 
 @pytest.fixture
-def shell() -> InteractiveShell:
-    """IPython, without which nothing is displayed."""
-    return InteractiveShell.instance()
+def shell() -> Iterator[InteractiveShell]:
+    """IPython, without which nothing is displayed; gone again for the tests that come after."""
+    yield InteractiveShell.instance()
+    InteractiveShell.clear_instance()
 
 
 def shown(call: object, *arguments: object, **keywords: object) -> list[RichOutput]:

@@ -1,11 +1,10 @@
-"""Recipes, losses, the loop and checkpoints."""
+"""Recipes, losses and the loop."""
 
 from __future__ import annotations
 
 import json
 import random
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,7 +18,6 @@ from resfold_nb.diffusion import FORMS, ddpm
 from resfold_nb.model import TIME_EMBEDDINGS, AtomSize, Features, NetworkSize
 from resfold_nb.engine import train as train_fast
 from resfold_nb.engine.precision import matrix_products
-from resfold_nb.studies.checkpoint import load_checkpoint, save_checkpoint
 from resfold_nb.training import (
     Curriculum,
     Draw,
@@ -238,31 +236,6 @@ def test_the_published_recipe_is_whole_on_a_gpu() -> None:
     assert recipe.size == NetworkSize.full() and recipe.noise_levels == 64
     assert (recipe.superposed, recipe.pair_distance, recipe.x0_clamp) == (True, 0.1, 3.0)
     assert (recipe.learning_rate, recipe.warmup, recipe.clip) == (1e-3, 0, None)
-
-
-def test_checkpoints_come_back_whole(tmp_path: Path) -> None:
-    *_, state = train(TINY, BATCH)
-    path = save_checkpoint(tmp_path / "deep" / "a.safetensors", state.predictor, TINY, seed=0,
-                           step=12)
-    predictor, recipe = load_checkpoint(path)
-    assert recipe == TINY and [p.name for p in path.parent.iterdir()] == ["a.safetensors"]
-    t = torch.tensor([25])
-    expected = state.predictor(BATCH.x0, t, Features.of(BATCH))
-    torch.testing.assert_close(predictor(BATCH.x0, t, Features.of(BATCH)), expected)
-
-
-def test_damaged_and_foreign_checkpoints_are_refused(tmp_path: Path) -> None:
-    from safetensors.torch import save_file
-
-    good = save_checkpoint(tmp_path / "a.safetensors", build(TINY), TINY, seed=0, step=0)
-    (tmp_path / "cut.safetensors").write_bytes(good.read_bytes()[:500])
-    save_file({"w": torch.zeros(1)}, tmp_path / "foreign.safetensors")
-    torch.save({"w": torch.zeros(1)}, tmp_path / "pickle.safetensors")
-    for name in ("cut", "foreign", "pickle"):
-        with pytest.raises(ValueError, match=f"{name}.safetensors is not a checkpoint"):
-            load_checkpoint(tmp_path / f"{name}.safetensors")
-    with pytest.raises(FileNotFoundError, match="no checkpoint at"):
-        load_checkpoint(tmp_path / "none.safetensors")
 
 
 def rolled(**changes: object) -> Recipe:

@@ -225,8 +225,9 @@ steps = np.arange(window, recipe.steps + 1)
 curves = {f: np.convolve(r.losses[1:], np.ones(window) / window, mode="valid") for f, r in runs.items()}
 groups = {"training loss, own unit": [show.Line(f, steps, y, *look[f]) for f, y in curves.items()]}
 for k in (1, 49):
-    groups[f"squared error of x0 at t = {k}"] = [
-        show.Line(f, r.at(k)[0][1:], (r.at(k)[1][1:] / sd) ** 2 / 3, *look[f]) for f, r in runs.items()]
+    measured = live.query("t == @k and step > 0").groupby("variant", sort=False)
+    groups[f"squared error of x0 at t = {k}"] = [show.Line(f, rows.step, (rows.rmse / sd) ** 2 / 3, *look[f])
+                                                 for f, rows in measured]
 fig = show.panels(groups, log_x=True, log_y=True, x="optimiser steps", y="mean square (own unit; σ²)",
                   title="The loss curves, and what they are worth").update_xaxes(dtick=1)
 show.figure(fig, "Left: training loss, own units, smoothed. Middle, right: squared error of x0 at t = 1, 49.")
@@ -234,9 +235,8 @@ show.figure(fig, "Left: training loss, own units, smoothed. Middle, right: squar
 # %%
 lowest = pd.DataFrame(curves).idxmin(axis=1)
 loss_of = {f: np.mean(r.losses[-window:]) for f, r in runs.items()}
-first = end.idxmin(axis=1)
-show.say(f"Lowest at the end: training loss *{min(loss_of, key=loss_of.get)}*; error at t = 1 *{first[1]}*, at "
-         f"t = 49 *{first[49]}*, of sampled structures *{first['sampled']}*. Fix B's loss is lowest in "
+show.say(f"Lowest at the end: training loss *{min(loss_of, key=loss_of.get)}*; error at t = 1 *{end.loc[1].idxmin()}*, at "
+         f"t = 49 *{end.loc[49].idxmin()}*, of sampled structures *{end.loc['sampled'].idxmin()}*. Fix B's loss is lowest in "
          f"{(lowest == B).mean():.0%} of the smoothed curve.")
 show.say(f"Of fix B's mean loss over t, {of_f[B].mean():.3f} here, t = 0 alone makes "
          f"{of_f[B][0] / T:.3f}: the floor, which no training removes. Without it, "

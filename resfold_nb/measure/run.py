@@ -48,11 +48,6 @@ class Run:
         """The measurement after the last step."""
         return self.marks[-1]
 
-    def at(self, t: int) -> tuple[np.ndarray, np.ndarray]:
-        """Steps and the RMSE at timestep t, as two arrays."""
-        index = list(self.marks[0].errors.t).index(t)
-        return np.array([m.step for m in self.marks]), np.array([m.errors.rmse[index] for m in self.marks])
-
 
 def marks_for(steps: int, count: int = 12, first: int = 10) -> tuple[int, ...]:
     """Steps at which to measure: 0, about `count` spaced evenly in their logarithm, the last."""
