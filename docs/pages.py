@@ -85,10 +85,10 @@ def counts() -> str:
 
 def full_size() -> str:
     """One protein at full size with the public code's recipe: the scaled residual and fix A."""
-    found = ends(load("contrast", "gpu")).query(f"recipe == 'as published' and protein == '{FROZEN_ON}'")
+    found = ends(load("contrast", "gpu")).query(f"recipe == 'superposed loss' and protein == '{FROZEN_ON}'")
     if found.empty:
         return "The full size is not recorded."
-    size = load("contrast", "gpu", "runs").query("recipe == 'as published' and form == 'x0'")["parameters"].iloc[0]
+    size = load("contrast", "gpu", "runs").query("recipe == 'superposed loss' and form == 'x0'")["parameters"].iloc[0]
     rmsd = found.groupby(["form", "t"])["rmsd"].agg(["median", "min", "max"])
     errors = ["{median:.2f} ({min:.2f}–{max:.2f})".format_map(rmsd.loc[(form, t)])
               for form in ("residual", "x0") for t in (49, "sampled")]

@@ -169,7 +169,7 @@ def test_each_factor_changes_one_thing(name: str) -> None:
 def test_a_factor_that_means_nothing_is_left_out() -> None:
     assert factor_applies("F-space loss", named_recipe("starved"))
     assert not factor_applies("F-space loss", named_recipe("starved", form="x0"))
-    assert not factor_applies("F-space loss", named_recipe("as_published"))
+    assert not factor_applies("F-space loss", named_recipe("superposed_loss"))
 
 
 def test_pairs_of_factors_change_two_things_or_are_left_out() -> None:
@@ -197,7 +197,7 @@ def test_the_core_has_every_cell_that_the_experiment_needs() -> None:
     cells = core()
     runs = {(c.recipe.hash, c.protein, c.seed) for c in cells}
     for name, form, protein, seed in itertools.product(
-            ("starved", "well_fed", "as_published"), ("residual", "x0", "eps", "v", "edm"),
+            ("starved", "well_fed", "superposed_loss"), ("residual", "x0", "eps", "v", "edm"),
             CORE_PROTEINS, range(5)):
         assert (named_recipe(name, form=form).hash, protein, seed) in runs
     for name, form, factor, seed in itertools.product(CORE_RECIPES, ("residual", "x0"), FACTORS, range(2)):

@@ -73,7 +73,7 @@ def test_an_engine_is_handed_in_or_left_out() -> None:
     recipe = TINY.but(steps=4, rollout=Rollout(2))
     counted, plain, fast = ([float(s.loss) for s in states][1:] for states in (
         train(recipe, BATCH, engine=Counting()), train(recipe, BATCH), train_fast(recipe, BATCH)))
-    assert counted == plain == fast and Counting.kinds == [(0, 0, 50), (0, 2, 50)] * 2
+    assert counted == plain == fast and Counting.kinds == [(0, 0, 50, 0), (0, 2, 50, 0)] * 2
 
 
 @pytest.mark.parametrize("changes", [{}, {"rollout": Rollout(2, checkpoint=True)},
@@ -232,7 +232,7 @@ def test_unknown_names_and_profiles_are_refused() -> None:
 
 
 def test_the_published_recipe_is_whole_on_a_gpu() -> None:
-    recipe = named_recipe("as_published", "gpu")
+    recipe = named_recipe("superposed_loss", "gpu")
     assert recipe.size == NetworkSize.full() and recipe.noise_levels == 64
     assert (recipe.superposed, recipe.pair_distance, recipe.x0_clamp) == (True, 0.1, 3.0)
     assert (recipe.learning_rate, recipe.warmup, recipe.clip) == (1e-3, 0, None)

@@ -266,7 +266,7 @@ def test_a_readers_claim_is_judged_like_ours() -> None:
 
 def test_errors_are_superposed_where_training_was() -> None:
     """As published leaves the orientation free: its plain error says nothing."""
-    for name, superposed in (("well_fed", False), ("as_published", True)):
+    for name, superposed in (("well_fed", False), ("superposed_loss", True)):
         recipe = named_recipe(name, form="x0")
         given, asked = core_errors(recipe, 49), core_errors(recipe, 49, superposed=superposed)
         assert all(map(np.array_equal, given, asked))

@@ -129,7 +129,7 @@ for t, what in ((49, "t = 49"), ("sampled", "Sampled structures")):
         show.say(f"**{what}:** the scaled residual's median is {times['residual']:.1f} times that of fix A. Dropping "
                  f"*only the scale* leaves {times['skip_unscaled']:.1f} times fix A's error, dropping *only the "
                  f"skip* {times['scaled_no_skip']:.1f} times.")
-whole = studies.ends(studies.load("contrast", "gpu")).query("recipe == 'as published' and form == 'residual'")
+whole = studies.ends(studies.load("contrast", "gpu")).query("recipe == 'superposed loss' and form == 'residual'")
 found = whole.groupby("t")["error"].agg(["median", "min", "max"])
 at_49, sampled = ("{:.2f} Å ({:.2f}–{:.2f})".format(*found.loc[t]) if t in found.index else "not recorded"
                   for t in (49, "sampled"))

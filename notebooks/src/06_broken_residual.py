@@ -216,7 +216,7 @@ show.sampling({"scaled residual": model}, batch,
 # ## Three recipes, recorded
 #
 # The same form was trained with three recipes: *well fed* (small network, 24 noise levels a step),
-# *starved* (deep, one noise level a step) and *as published* (the public code's defaults, scaled
+# *starved* (deep, one noise level a step) and *superposed loss* (the public code's defaults, scaled
 # down for two cores). Depth, noise levels, learning rate, clipping and loss differ together, so this
 # compares recipes, not one budget. *As published* is trained after superposition: it is free to put
 # the protein in any orientation, so only its superposed error means anything.
@@ -301,7 +301,7 @@ highest(recorded)
 # ### At full size
 #
 # Perhaps the laptop's networks are too small to fail as the report's did. So the same study was
-# recorded on one GPU at the public code's size, 13.76 million parameters: *as published* with all of
+# recorded on one GPU at the public code's size, 13.76 million parameters: *superposed loss* with all of
 # its 64 noise levels, superposed loss, pair distances and 500 steps; *starved* with one noise level.
 # (*Well fed* is a small network in every profile; there it has 2,000 steps.) **Predict first:** does the
 # full model with the public code's own recipe overfit one protein?
@@ -316,7 +316,7 @@ show.table(beside(large), f"Recorded at full size ({where}), 1HZ6_A: as the tabl
 
 # %%
 highest(large)
-whole = studies.ends(large).query("recipe == 'as published' and t in (49, 'sampled')")
+whole = studies.ends(large).query("recipe == 'superposed loss' and t in (49, 'sampled')")
 if len(whole):
     under = whole.groupby("seed")["rmsd"].max() < 1
     show.say(f"The public code's own recipe, whole: superposed error below 1 Å both at t = 49 and sampled in "

@@ -192,7 +192,7 @@ def grid(frame, size):
     end = studies.ends(frame[frame.t.isin(AT)])
     end = end.assign(at=end.t.map(AT), cell=end.variant.map(CELLS))
     show.dots(end, value="rmsd", rows="cell", panel="at", colour="recipe", goal=1.0, x="RMSD (Å)",
-              order=[*CELLS.values(), "starved", "well fed", "as published", *AT.values()],
+              order=[*CELLS.values(), "starved", "well fed", "superposed loss", *AT.values()],
               title=f"Skip and scale, one at a time: {size}",
               alt=f"Recorded, {size}: error after superposition at t = 1, 25, 49 and of samples for the four "
                   "combinations of skip and scale under three recipes, median and range over proteins and seeds; "
@@ -224,7 +224,7 @@ if len(medians):
 # %% [markdown]
 # ### The same at full size
 #
-# On one GPU, with the public code's 13.76 million parameters: *as published* whole, *starved* with
+# On one GPU, with the public code's 13.76 million parameters: *superposed loss* whole, *starved* with
 # one noise level. (*Well fed* is a small network in every profile; there it has 2,000 steps, so its
 # rows tell of a longer run and not of size. *As published* has four times the laptop's noise levels,
 # so its rows tell of size and budget together; *starved* grows in size alone.) **Predict first:**
@@ -243,7 +243,7 @@ if grow:
              f"**{(better[0] == better[1]).sum()} of {len(grow)}** places.")
     for at in ("t = 49", "sampled"):
         show.say(f"At full size, {at}: better {answers(large, at)[0]}; lowest of the four: {answers(large, at)[1]}.")
-    published = large.loc["as published", "sampled"]
+    published = large.loc["superposed loss", "sampled"]
     show.say(f"With the public code's own recipe, fix A's samples err **{published['x0'] / published['residual']:.1f} "
              f"times** as much as the scaled residual's ({published['x0']:.2f} against {published['residual']:.2f} Å, "
              "medians).")
@@ -262,7 +262,7 @@ if grow:
 # more than its single steps, and that is what is to be explained.)
 
 # %%
-lenient = named_recipe("as_published", profile, form="x0", steps=session.pick(ci=60, laptop=250, gpu=500))
+lenient = named_recipe("superposed_loss", profile, form="x0", steps=session.pick(ci=60, laptop=250, gpu=500))
 data = studies.batch_for(lenient, protein.id)
 turning = measure.train_and_measure(lenient, data, seed, device=session.device, marks=(), progress=show.progress)
 own = measure.sample(turning.predictor, data, copies=1, x0_clamp=lenient.x0_clamp).x0_pred[24]
@@ -276,7 +276,7 @@ samples = measure.sample(turning.predictor, data, x0_clamp=lenient.x0_clamp).fin
 _, drawn = measure.sample_errors(samples, data)
 show.table([{"one step from x_t of the truth,": name, **{f"t = {t}, RMSD (Å)": e.rmsd[t] for t in (1, 25, 49)}}
             for name, e in measured.items()],
-           f"Live: fix A in the recipe as published, {lenient.steps} steps, seed {seed}, {session.device}; the network's "
+           f"Live: fix A in the recipe superposed loss, {lenient.steps} steps, seed {seed}, {session.device}; the network's "
            f"orientation lies {float(rmse(turned.x0, truth)[0] * data.scale[0]):.1f} Å (RMSE) from the true one")
 as_trained, as_turned = (e.rmsd[1] for e in measured.values())
 show.say(f"Samples err by **{drawn.mean():.2f} Å** (RMSD, mean of four). One step at t = 1 errs by "

@@ -255,7 +255,7 @@ def intervals(ratios, by):
 
 
 AT = {1: "t = 1", 25: "t = 25", 49: "t = 49", "sampled": "sampled"}
-ORDER = ["starved", "well fed", "as published", *AT.values(), *plans.FORM_NAMES.values()]
+ORDER = ["starved", "well fed", "superposed loss", *AT.values(), *plans.FORM_NAMES.values()]
 errors = errors.loc[[*AT]].rename(index=AT, level="t")
 pairs = pd.concat({
     "scaled residual over skip, no scale": errors["residual"] / errors["skip_unscaled"],
@@ -403,7 +403,7 @@ soon = reached.agg(["median", "min", "max"]).replace(np.inf, np.nan).set_axis(["
 show.dots(soon.dropna(subset="steps").reset_index(), value="steps", panel="recipe", x="optimiser steps",
           order=ORDER, title="Steps until every t is at 1 Å or below and stays there",
           alt="Median and range of ten runs, a row a form, a panel a recipe; no dot where fewer than half of the "
-              "runs got there. Recorded, two proteins, five seeds; as published after superposition.")
+              "runs got there. Recorded, two proteins, five seeds; superposed loss after superposition.")
 runs = studies.load("core", table="runs").drop_duplicates("recipe").set_index("recipe")
 for name, got in reached.agg(lambda x: np.isfinite(x).sum()).unstack("variant").iterrows():
     there, run = "; ".join(f"{variant}: {n}" for variant, n in got.items() if n), runs.loc[name]

@@ -147,7 +147,7 @@ show.say(f"Of {len(every)} claims, {after} have a rule set **after** its study h
 #
 # The ledger stands on small networks. So the 2 × 2 of skip and scale was recorded once more on a GPU
 # with the public code's 13.76 million parameters, in the two recipes that grow with the profile (*well
-# fed* is small in all). *Starved* grows in size alone; *as published* is whole there, with four times the
+# fed* is small in all). *Starved* grows in size alone; *superposed loss* is whole there, with four times the
 # noise levels too, so its points tell of size and budget together. **Predict first:** of the changes
 # that help on the laptop, how many hurt at full size?
 #
@@ -174,14 +174,14 @@ def over_residual(frame):
 CHANGES = {"skip_unscaled": "drop the scale alone", "scaled_no_skip": "drop the skip alone", "x0": "A: drop both"}
 BY = ["form", "recipe", "t"]
 small, large = (intervals(over_residual(studies.load("contrast", size).query(
-    "step == steps and protein == @FROZEN_ON and recipe in ['starved', 'as published'] and t in @AT")), BY)
+    "step == steps and protein == @FROZEN_ON and recipe in ['starved', 'superposed loss'] and t in @AT")), BY)
     for size in ("laptop", "gpu"))
 sized = pd.concat([small, large.add_suffix(", gpu")], axis=1, join="inner")
 
 # %% tags=["plot"]
 fig = go.Figure()
 for form, change in CHANGES.items():
-    for name, shape in {"starved": "circle", "as published": "diamond"}.items():
+    for name, shape in {"starved": "circle", "superposed loss": "diamond"}.items():
         mine = sized.query("form == @form and recipe == @name")
         bars = [dict(type="data", symmetric=False, thickness=1, width=0, array=mine["high" + of] - mine["ratio" + of],
                      arrayminus=mine["ratio" + of] - mine["low" + of]) for of in ("", ", gpu")]
@@ -235,7 +235,7 @@ for when in ("worst t", "sampled"):
     table = ranked.loc[when]
     last = table["ratio"].groupby("change").max().sort_values()
     show.dots(table.reset_index(), value="ratio", rows="change", colour="recipe", reference=1,
-              order=[*last.index, "starved", "well fed", "as published"], x="error over the scaled residual's",
+              order=[*last.index, "starved", "well fed", "superposed loss"], x="error over the scaled residual's",
               title=f"One change each: {when}",
               alt=f"Recorded, study core: {when}, error over the scaled residual's, a row a change, sorted by its "
                   "worst recipe; left of the line at 1 it helps. Forms: two proteins × five seeds; factors: one "

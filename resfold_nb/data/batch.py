@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -23,7 +24,7 @@ class Batch:
     mask: Tensor  # (B, L) bool, True on residues
     residue: Tensor  # (B, L) int64, 0 ... 19 in the order of AMINO_ACIDS, 20 unknown or padding
     chain: Tensor  # (B, L) int64, 0 for the first chain
-    position: Tensor  # (B, L) int64, index within the chain; gaps in residue numbers show
+    position: Tensor  # (B, L) int64, index within the chain; gaps in residue numbers show (or as asked of make_batch)
     scale: Tensor  # (B,) Å per unit of `x0`
     ids: tuple[str, ...]  # one id a protein
 
@@ -69,34 +70,42 @@ class Batch:
 
 
 def make_batch(structures: Structure | Sequence[Structure], *, scale: float | str = "own",
-               points: str = "centroid") -> Batch:
+               points: str = "centroid", positions: str = "chain") -> Batch:
     """Pad `structures` to one length and divide their points by `scale`.
 
     Parameters
     ----------
     structures : one structure or several.
-    scale : "own" divides each protein by its own standard deviation, as the public code does; a number of Å divides
-        all by that, as many-protein work must (`training_set_scale()`).
+    scale : "own" divides each protein by the standard deviation of its points; "atoms" by that of its backbone atoms
+        (N - 1), as the public code does; a number of Å divides all by that, as many-protein work must
+        (`training_set_scale()`).
     points : "centroid", one point a residue, or "backbone", the four atoms N, CA, C, O.
+    positions : "chain" counts residues within each chain, and gaps show; "across" 0 ... L - 1 through all chains.
 
-    Raises ValueError for no structures, unknown points, or a scale that is not a positive number.
+    Raises ValueError for no structures, unknown points or positions, or a scale that is not a positive number.
     """
     chosen = [structures] if isinstance(structures, Structure) else list(structures)
     if not chosen:
         raise ValueError("make_batch was given no structure; give it at least one")
+    if positions not in ("chain", "across"):
+        raise ValueError(f"positions are {positions!r}; choose one of chain, across")
     scales = [_scale_of(structure, scale, points) for structure in chosen]
+    counted = [torch.as_tensor(s.position if positions == "chain" else range(len(s)), dtype=torch.int64) for s in chosen]
     scaled = [torch.from_numpy(s.points(points)) / a for s, a in zip(chosen, scales, strict=True)]
     return Batch(x0=_pad(scaled, 0.0), mask=_pad([torch.ones(len(s), dtype=torch.bool) for s in chosen], False),
                  residue=_pad([_residues(s) for s in chosen], UNKNOWN_RESIDUE),
                  chain=_pad([torch.as_tensor(s.chain_index, dtype=torch.int64) for s in chosen], 0),
-                 position=_pad([torch.as_tensor(s.position, dtype=torch.int64) for s in chosen], 0),
+                 position=_pad(counted, 0),
                  scale=torch.tensor(scales, dtype=torch.float32), ids=tuple(s.id for s in chosen))
 
 
 def _scale_of(structure: Structure, scale: float | str, points: str) -> float:
-    if isinstance(scale, str) and scale != "own":
-        raise ValueError(f'scale is {scale!r}; use "own" or a number of Å')
-    value = standard_deviation(structure, points) if scale == "own" else float(scale)
+    if isinstance(scale, str) and scale not in ("own", "atoms"):
+        raise ValueError(f'scale is {scale!r}; use "own", "atoms" or a number of Å')
+    if scale == "atoms":
+        value = float(structure.points("backbone").std(ddof=1, dtype=np.float64))
+    else:
+        value = standard_deviation(structure, points) if scale == "own" else float(scale)
     if not (math.isfinite(value) and value > 0):
         raise ValueError(f"{structure.id}: the scale is {value} Å, and coordinates cannot be divided by that; "
                          "give a positive number, and a structure whose residues differ in place")

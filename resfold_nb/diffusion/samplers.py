@@ -47,7 +47,7 @@ def ddpm(denoise: Denoise, schedule: Schedule, x: Tensor, *, noise: Tensor | Non
     """Ancestral sampling, with the smaller of the two fixed variances, from x (B, L, 3) at the first timestep.
 
     `noise` (S, B, L, 3) is the z of each step, drawn by default; `timesteps` are where the network is called, falling,
-    each >= 1, by default T - 1 ... 1; `x0_clamp` clamps x0_pred to +- this value before each step.
+    by default T - 1 ... 1 (at t = 0 the prediction is the sample); `x0_clamp` clamps x0_pred to +- this value before each step.
     """
     visited = visited_timesteps(timesteps, schedule)                    # S + 1, down to 0
     alpha_bar = schedule.to(x.device, x.dtype).alpha_bar                # (T,)
@@ -55,7 +55,7 @@ def ddpm(denoise: Denoise, schedule: Schedule, x: Tensor, *, noise: Tensor | Non
     for i, (t, u) in enumerate(pairwise(visited)):
         x0_pred = predict_x0(denoise, xs[-1], t, x0_clamp)              # (B, L, 3)
         z = torch.randn_like(x) if noise is None else noise[i]          # (B, L, 3)
-        xs.append(ddpm_step(xs[-1], x0_pred, z, alpha_bar[t], alpha_bar[u]))
+        xs.append(ddpm_step(xs[-1], x0_pred, z, alpha_bar[t], alpha_bar[u]) if t else x0_pred)
         predictions.append(x0_pred)
     return Samples(visited, torch.stack(xs), torch.stack(predictions))
 
@@ -70,7 +70,7 @@ def ddim(denoise: Denoise, schedule: Schedule, x: Tensor, *, noise: Tensor | Non
     for i, (t, u) in enumerate(pairwise(visited)):
         x0_pred = predict_x0(denoise, xs[-1], t, x0_clamp)              # (B, L, 3)
         z = torch.randn_like(x) if noise is None else noise[i]          # (B, L, 3)
-        xs.append(ddim_step(xs[-1], x0_pred, z, alpha_bar[t], alpha_bar[u], eta))
+        xs.append(ddim_step(xs[-1], x0_pred, z, alpha_bar[t], alpha_bar[u], eta) if t else x0_pred)
         predictions.append(x0_pred)
     return Samples(visited, torch.stack(xs), torch.stack(predictions))
 
@@ -113,10 +113,10 @@ def spaced_timesteps(calls: int, timesteps: int = 50) -> tuple[int, ...]:
 
 
 def visited_timesteps(timesteps: Sequence[int] | None, schedule: Schedule) -> tuple[int, ...]:
-    """The timesteps of a sampler with 0 at their end; ValueError unless they fall within T - 1 ... 1."""
+    """The timesteps of a sampler with 0 at their end; ValueError unless they fall within T - 1 ... 0."""
     last = schedule.timesteps - 1
     chosen = tuple(range(last, 0, -1)) if timesteps is None else tuple(timesteps)
     falling = all(t > u for t, u in pairwise(chosen))
-    if not chosen or not falling or not 1 <= chosen[-1] <= chosen[0] <= last:
-        raise ValueError(f"sampling timesteps must fall within {last} ... 1, got {chosen}")
+    if not chosen or not falling or not 0 <= chosen[-1] <= chosen[0] <= last:
+        raise ValueError(f"sampling timesteps must fall within {last} ... 0, got {chosen}")
     return (*chosen, 0)

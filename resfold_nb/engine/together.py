@@ -48,12 +48,12 @@ class Together:
 
 
 def can_train_together(recipe: Recipe, batch: Batch) -> bool:
-    """Whether a recipe's runs take equal steps: no rollouts, and every protein in each step.
+    """Whether a recipe's runs take equal steps: no rollouts, and an update by every protein in each step.
 
     Nor in bf16: inside `vmap` torch (2.11) lacks the gradient of a softmax that is cast.
     """
     whole = recipe.proteins_per_step is None or recipe.proteins_per_step >= len(batch)
-    return recipe.rollout is None and whole and recipe.precision != "bf16"
+    return recipe.rollout is None and recipe.accumulate == 1 and whole and recipe.precision != "bf16"
 
 
 def train_together(recipe: Recipe, members: Sequence[Member], batch: Batch,
@@ -70,7 +70,7 @@ def train_together(recipe: Recipe, members: Sequence[Member], batch: Batch,
     batch = batch.to(device)
     if not can_train_together(recipe, batch):
         raise ValueError(f"recipe {recipe.name!r} draws rollouts, or parts of its proteins, which "
-                         "differ from seed to seed, or is in bf16: use train for each run")
+                         "differ from seed to seed, or accumulates gradients, or is in bf16: use train for each run")
     ensemble = Ensemble(recipe, members, batch, device)
     yield Together(0, torch.full((len(members),), math.nan, device=device), tuple(members), ensemble)
     engine = ensemble.engine

@@ -6,7 +6,7 @@ from resfold_nb.measure.errors import (MEASURING_SEED, ErrorByTimestep, baseline
                                        sample, sample_errors)
 from resfold_nb.measure.geometry import ACROSS, IDEAL, backbone_geometry, geometry_errors
 from resfold_nb.measure.gradients import GradientByTimestep, gradient_by_timestep
-from resfold_nb.measure.intervals import Interval, bootstrap, ratio
+from resfold_nb.measure.intervals import Interval, bootstrap, ratio, student
 from resfold_nb.measure.probe import probe_tokens, read_timestep
 from resfold_nb.measure.rotations import best_rotated, rotation_floor
 from resfold_nb.measure.run import Mark, Run, marks_for, measure_state, train_and_measure
@@ -15,4 +15,4 @@ __all__ = ["ACROSS", "AttentionMaps", "Cost", "ErrorByTimestep", "GradientByTime
            "MEASURING_SEED", "Mark", "Run", "attention_maps", "backbone_geometry", "baselines", "best_rotated",
            "bootstrap", "count_flop", "draws_of", "error_by_timestep", "geometry_errors", "gradient_by_timestep",
            "marks_for", "measure_state", "peak_memory", "probe_tokens", "ratio", "read_timestep", "rotation_floor",
-           "sample", "sample_errors", "train_and_measure", "training_cost"]
+           "sample", "sample_errors", "student", "train_and_measure", "training_cost"]

@@ -1,4 +1,4 @@
-"""Bootstrap intervals over proteins and seeds, with no assumption about their spread."""
+"""Intervals over proteins and seeds: a bootstrap, with no assumption about their spread, and Student's t."""
 
 from __future__ import annotations
 
@@ -43,6 +43,31 @@ def bootstrap(groups: Sequence[np.ndarray], seed: int = 0) -> Interval:
     resampled = means[drawn, np.arange(RESAMPLES)[:, None], slots].mean(-1)
     low, high = np.quantile(resampled, ((1 - LEVEL) / 2, (1 + LEVEL) / 2))
     return Interval(float(np.mean([g.mean() for g in values])), float(low), float(high))
+
+
+def student(groups: Sequence[np.ndarray]) -> Interval:
+    """Mean over groups of each group's mean, and Student's 95 % interval.
+
+    Groups are proteins, each an array (seeds,). From three proteins on the interval is over their means, and speaks of
+    proteins like them; with fewer it is over the seeds within each, of one spread, and speaks of those proteins alone.
+    It covers what it claims where the values (logarithms of errors, say) are normal: test_measure.py simulates that.
+
+    Raises ValueError for no group, an empty one, or fewer than two values to take a spread from.
+    """
+    from scipy.stats import t as student_t
+
+    values = [np.asarray(g, dtype=float) for g in groups]
+    means = np.array([g.mean() for g in values if len(g)])
+    free = len(means) - 1 if len(means) > 2 else sum(len(g) - 1 for g in values)
+    if len(means) < len(values) or not len(values) or free < 1:
+        raise ValueError(f"an interval needs three proteins, or two seeds of one; got seeds {[len(g) for g in values]}")
+    if len(means) > 2:
+        error = means.std(ddof=1) / np.sqrt(len(means))
+    else:
+        spread = sum(np.square(g - g.mean()).sum() for g in values) / free
+        error = np.sqrt(spread * sum(1 / len(g) for g in values)) / len(values)
+    reach = float(student_t.ppf((1 + LEVEL) / 2, free) * error)
+    return Interval(float(means.mean()), float(means.mean()) - reach, float(means.mean()) + reach)
 
 
 def ratio(over: Sequence[np.ndarray], under: Sequence[np.ndarray]) -> Interval:

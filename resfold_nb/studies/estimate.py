@@ -59,7 +59,8 @@ def shape(recipe: Recipe) -> Recipe:
     """The recipe without what costs nothing, so that recipes of equal cost are one."""
     return recipe.but(name="shape", form="x0", steps=WARM + TIMED + 1, learning_rate=1e-3, warmup=0, clip=None,
                       loss_space="x0", schedule="linear", first_timestep=0, x0_clamp=None, curriculum=None,
-                      rotate=False, zero_init_output=False, weight_decay=0.0, cosine_decay=False, scale="own")
+                      rotate=False, zero_init_output=False, weight_decay=0.0, cosine_decay=False, scale="own",
+                      planned_updates=None, last_learning_rate=0.0, accumulate=1, positions="chain")
 
 
 def _cost_of(recipe: Recipe, protein: str, look: dict[str, Any], device: str) -> tuple[float, float, float]:

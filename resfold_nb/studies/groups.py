@@ -22,8 +22,10 @@ Finish = Callable[[Cell, Run, str], Result]
 def looks(cell: Cell, batch: Batch) -> dict[str, Any]:
     """When and with how many draws and copies a cell is measured, as `run` takes them."""
     single = len(batch) == 1
-    marks = marks_for(cell.recipe.steps, cell.marks if single else 8) if cell.marks else ()
-    return {"draws": 2 if single else 1, "copies": 4 if single else 1, "marks": marks}
+    marks = cell.marks or ()
+    if isinstance(marks, int):
+        marks = marks_for(cell.recipe.steps, marks if single else 8)
+    return {"draws": 2 if single else 1, "copies": cell.copies if single else 1, "marks": marks}
 
 
 class InGroups:

@@ -8,7 +8,7 @@ from functools import partial
 from itertools import combinations, product
 
 from resfold_nb.model import AtomSize
-from resfold_nb.studies.proteins import FIRST_TEN, HUNDRED, TEN_CHAINS
+from resfold_nb.studies.proteins import FIRST_TEN, HUNDRED, TEN_CHAINS, dimers
 from resfold_nb.training import Curriculum, Recipe, Rollout, named_recipe
 from resfold_nb.training.recipes import FROZEN_ON
 
@@ -32,7 +32,9 @@ class Cell:
     protein: str  # an id, or a set of `settings`
     seed: int
     profile: str
-    marks: int = 14  # at about how many steps it is measured on the way, besides the first and the last
+    marks: int | tuple[int, ...] = 14  # at about how many steps it is measured on the way, besides the first and the
+    #                                    last; or at which
+    copies: int = 4  # structures sampled at each measurement of one protein
     measured: str = "all"  # key of `quantities.MEASURED`, what is measured once more at the end
     variant: str = ""  # what figures call it; by its form where a plan does not say
     setting: str = ""  # what it is trained on and how; by its recipe where a plan does not say
@@ -152,7 +154,7 @@ def contrast(profile: str = "laptop") -> list[Cell]:
     At full size (profile gpu) measuring takes longer than training: it is measured less often.
     """
     first, others = CONTRAST_PROTEINS[:1], CONTRAST_PROTEINS[1:]
-    plan = [("starved", first, 5), ("well_fed", first, 3), ("as_published", first, 3), ("starved", others, 5)]
+    plan = [("starved", first, 5), ("well_fed", first, 3), ("superposed_loss", first, 3), ("starved", others, 5)]
     return [Cell(named_recipe(name, profile, form=form), protein, seed, profile, **CLAMPED if profile == "gpu" else {})
             for name, proteins, seeds in plan
             for protein, seed, form in product(proteins, range(seeds), FORMS_COMPARED)]
@@ -166,7 +168,7 @@ def planned(study: str, profile: str = "laptop") -> list[Cell]:
 
 
 CORE_PROTEINS = CONTRAST_PROTEINS[:2]
-CORE_RECIPES = ("starved", "well_fed", "as_published")
+CORE_RECIPES = ("starved", "well_fed", "superposed_loss")
 CORE_FORMS = (*FORMS_COMPARED, "eps", "v", "edm")
 CORE_SEEDS, MAP_SEEDS, FACTOR_SEEDS = 5, 3, 2
 
@@ -267,6 +269,59 @@ def hundred(profile: str = "laptop") -> list[Cell]:
             for seed in range(SEEDS) for setting, (protein, names, changes) in plan.items() for name in names]
 
 
+SCRIPTS: dict[str, Variant] = {
+    "e2e": lambda profile: named_recipe("train_resfold_e2e", profile),
+    "e2e, 1 draw": lambda profile: named_recipe("train_resfold_e2e", profile, accumulate=1),
+    "e2e, single steps": lambda profile: named_recipe("e2e_single_steps", profile),
+    "resfold, 1 draw": lambda profile: named_recipe("train_resfold", profile, noise_levels=1),
+    "resfold, 64 draws": lambda profile: named_recipe("train_resfold", profile)}
+"""What the report's run can have been, by the public code's two scripts: profile -> recipe."""
+
+PLANNED, FALLS = "planned rate", "rate falls"
+RATES: dict[str, Variant] = {PLANNED: changed(), FALLS: changed(planned_updates=None)}
+"""The rate over 10,000 planned updates, of which a run makes the first few; or over the run's own."""
+
+OWN_LOSS = dict(loss_space="F", superposed=False, pair_distance=0.0, contact=0.0)
+OUTPUTS: dict[str, Variant] = {
+    "scaled residual": changed(form="residual"), "A": changed(form="x0"),
+    "skip, no scale": changed(form="skip_unscaled"), "scale, no skip": changed(form="scaled_no_skip"),
+    "B, own loss": changed(form="eps", **OWN_LOSS), "C, own loss": changed(form="v", **OWN_LOSS)}
+BOTH, LONG = tuple(OUTPUTS)[:2], 4  # the forms recorded first; times the steps
+REPORT_SEEDS, REPORT_SEEDS_FIRST = 5, 3
+
+
+def _scripts(proteins: Sequence[str], seeds: Sequence[int], profile: str, scripts: Sequence[str] = tuple(SCRIPTS)[:4],
+             rates: Sequence[str] = tuple(RATES), outputs: Sequence[str] = BOTH, longer: int = 1) -> list[Cell]:
+    """Runs of the scripts, measured after 100, 250 and 500 micro-steps (and 1,000 and 2,000 of longer ones)."""
+    cells = []
+    for seed, protein, script, rate, output in product(seeds, proteins, scripts, rates, outputs):
+        short = SCRIPTS[script](profile)
+        recipe = OUTPUTS[output](RATES[rate](short.but(steps=longer * short.steps)))
+        marks = tuple(round(share * short.steps) for share in (0.2, 0.5, *(1, 2)[: longer // 2]))
+        cells.append(Cell(recipe, protein, seed, profile, marks=marks, copies=2, measured="calls", variant=output,
+                          setting=script, change=rate if longer == 1 else f"{rate}, {longer} x the steps"))
+    return cells
+
+
+def report_run(profile: str = "laptop") -> list[Cell]:
+    """The report's run rebuilt: scripts x rates x forms x dimers x seeds; the small dimers' first seeds come first."""
+    small, large = dimers()[:2], dimers()[2:]
+    first, later = range(REPORT_SEEDS_FIRST), range(REPORT_SEEDS_FIRST, REPORT_SEEDS)
+    return [*_scripts(small, first, profile), *_scripts(large, first, profile), *_scripts(dimers(), later, profile),
+            *_scripts(small, range(REPORT_SEEDS), profile, rates=[PLANNED], outputs=tuple(OUTPUTS)[2:])]
+
+
+def report_run_full(profile: str = "laptop") -> list[Cell]:
+    """The same with 64 draws, with every form on every dimer, and four times as long: for a GPU."""
+    wide, seeds = ["resfold, 64 draws"], range(REPORT_SEEDS)
+    return _unique([
+        *report_run(profile),
+        *_scripts(dimers(), range(REPORT_SEEDS_FIRST), profile, wide, [PLANNED], (*BOTH, "C, own loss")),
+        *_scripts(dimers(), seeds, profile, tuple(SCRIPTS), outputs=tuple(OUTPUTS)),
+        *_scripts(dimers(), seeds, profile, tuple(SCRIPTS), [PLANNED], tuple(OUTPUTS), LONG)])
+
+
 STUDIES: dict[str, Callable[[str], list[Cell]]] = {
-    "contrast": contrast, "core": core, "full": full, "hundred": hundred,
+    "contrast": contrast, "core": core, "full": full, "hundred": hundred, "report_run": report_run,
+    "report_run_full": report_run_full,
     **{name: partial(planned, name) for name in PLANS}}

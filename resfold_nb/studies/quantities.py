@@ -59,6 +59,11 @@ def clamped_errors(run: Run, batch: Batch, copies: int) -> dict[str, float]:
             | _sampled("sampled, clamped to 3", run, batch, copies, x0_clamp=CLAMP))
 
 
+def fifty_calls(run: Run, batch: Batch, copies: int) -> dict[str, float]:
+    """Error of samples when the network is called at t = 0 too, as `train_resfold` samples."""
+    return _sampled("sampled, 50 calls", run, batch, copies, timesteps=range(49, -1, -1))
+
+
 def held_out_errors(run: Run, batch: Batch, copies: int) -> dict[str, float]:
     """Error by timestep on chains that were not trained on."""
     return _by_timestep("held out", run, held_out_batch(batch, run.recipe.point_set), draws=1)
@@ -98,7 +103,8 @@ def atom_errors(run: Run, batch: Batch, copies: int) -> dict[str, float]:
 
 
 MEASURED: dict[str, Callable[[Run, Batch, int], dict[str, float]]] = {
-    "all": every_quantity, "core": start_errors, "structures": held_out_errors, "none": lambda run, batch, copies: {}}
+    "all": every_quantity, "core": start_errors, "structures": held_out_errors, "calls": fifty_calls,
+    "none": lambda run, batch, copies: {}}
 
 
 def _bonds(points: np.ndarray, batch: Batch, copies: int) -> dict[str, float]:

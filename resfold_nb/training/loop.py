@@ -79,22 +79,21 @@ def train(recipe: Recipe, batch: Batch, seed: int = 0, device: torch.device | st
 
     def update(part: Batch, features: Features, calls: int, step: int) -> Tensor:
         drawn = draw(recipe, part, features, noise, step)                     # x0, eps (B n, N, 3), t (B n,)
-        if calls:
-            loss = rollout_loss(recipe, model, drawn, features, calls, noise)
-        else:
-            loss = training_loss(recipe, model, drawn, features)
-        optimiser.zero_grad()
-        engine.backward(loss)
-        if recipe.clip is not None:
-            nn.utils.clip_grad_norm_(predictor.parameters(), recipe.clip)
-        optimiser.step()
+        loss = (rollout_loss(recipe, model, drawn, features, calls, noise) if calls else
+                training_loss(recipe, model, drawn, features))
+        engine.backward(loss / recipe.accumulate)
+        if step % recipe.accumulate == 0:
+            if recipe.clip is not None:
+                nn.utils.clip_grad_norm_(predictor.parameters(), recipe.clip)
+            optimiser.step()
+            optimiser.zero_grad()
         return loss.detach()
 
     yield State(0, torch.full((), math.nan, device=device), predictor)
     for step, (i, calls) in enumerate(plan(recipe, len(parts), seed), start=1):
         predictor.train()
-        engine.set_rate(optimiser, recipe.learning_rate * learning_rate(recipe, step - 1))
-        kind = i, calls, recipe.timesteps_at(step)
+        engine.set_rate(optimiser, recipe.learning_rate * learning_rate(recipe, (step - 1) // recipe.accumulate))
+        kind = i, calls, recipe.timesteps_at(step), step % recipe.accumulate
         loss = engine.run(kind, partial(update, *parts[i], calls, step), noise)
         if step == recipe.steps and not torch.isfinite(loss):  # only here: each look makes a GPU wait
             raise FloatingPointError(f"recipe {recipe.name!r} (form {recipe.form}, seed {seed}) ended with a loss "
@@ -110,9 +109,11 @@ def plan(recipe: Recipe, parts: int, seed: int) -> Iterator[tuple[int, int]]:
         yield order.pop(), recipe.rollout.length_at(step, dice) if recipe.rollout else 0
 
 
-def learning_rate(recipe: Recipe, step: int) -> float:
-    """Share of the recipe's learning rate at a step: linear warm-up, then a half cosine to 0."""
-    if step < recipe.warmup:
-        return (step + 1) / recipe.warmup
-    done = (step - recipe.warmup) / max(1, recipe.steps - recipe.warmup)
-    return 0.5 * (1 + math.cos(math.pi * min(done, 1.0))) if recipe.cosine_decay else 1.0
+def learning_rate(recipe: Recipe, updates: int) -> float:
+    """Share of the recipe's learning rate after `updates`: linear warm-up, then a half cosine to the last."""
+    if updates < recipe.warmup or not recipe.cosine_decay:
+        return min(1.0, (updates + 1) / max(1, recipe.warmup))
+    planned = recipe.planned_updates or recipe.updates
+    done = min(1.0, (updates - recipe.warmup) / max(1, planned - recipe.warmup))
+    last = recipe.last_learning_rate / recipe.learning_rate
+    return last + (1 - last) * (0.5 * (1 + math.cos(math.pi * done)))

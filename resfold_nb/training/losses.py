@@ -40,17 +40,26 @@ def training_loss(recipe: Recipe, model: Predictor, draw: Draw, features: Featur
     a, s = model.amplitudes(draw.t)                                           # (B n, 1, 1) each
     f = model.raw(x_t, draw.t, features)                                      # (B n, N, 3)
     if recipe.loss_space == "F":
-        return mean_squared_error(f, model.form.target(draw.x0, draw.eps, a, s), draw.mask)
-    return x0_loss(recipe, model.form.x0(x_t, f, a, s), draw.x0, draw.mask)
+        return point_error(recipe, f, model.form.target(draw.x0, draw.eps, a, s), draw.mask)
+    return x0_loss(recipe, model.form.x0(x_t, f, a, s), draw, features)
 
 
-def x0_loss(recipe: Recipe, x0_pred: Tensor, x0: Tensor, mask: Tensor | None) -> Tensor:
+def x0_loss(recipe: Recipe, x0_pred: Tensor, draw: Draw, features: Features) -> Tensor:
     """Error of predicted clean points (B n, N, 3), as the recipe measures it in x0 space."""
-    truth = superpose(x0, x0_pred.detach(), mask) if recipe.superposed else x0
-    loss = mean_squared_error(x0_pred, truth, mask)
+    x0, mask = draw.x0, draw.mask
+    loss = point_error(recipe, x0_pred, superpose(x0, x0_pred.detach(), mask) if recipe.superposed else x0, mask)
     if recipe.pair_distance:
-        loss = loss + recipe.pair_distance * pair_distance_error(x0_pred, x0, mask)
+        loss = loss + recipe.pair_distance * pair_distance_error(x0_pred, x0, mask, diagonal=recipe.public_loss)
+    if recipe.contact:
+        chain = features.chain.repeat_interleave(recipe.noise_levels, 0)      # (B n, L)
+        loss = loss + recipe.contact * contact_error(x0_pred, x0, chain, mask)
     return loss
+
+
+def point_error(recipe: Recipe, x: Tensor, y: Tensor, mask: Tensor | None = None) -> Tensor:
+    """Squared error of points (B n, N, 3), averaged over their axes or summed, as the recipe says."""
+    loss = mean_squared_error(x, y, mask)
+    return 3 * loss if recipe.public_loss else loss
 
 
 def mean_squared_error(x: Tensor, y: Tensor, mask: Tensor | None = None) -> Tensor:
@@ -62,13 +71,33 @@ def mean_squared_error(x: Tensor, y: Tensor, mask: Tensor | None = None) -> Tens
     return (squared * weights).sum() / (3 * weights.sum())
 
 
-def pair_distance_error(x: Tensor, y: Tensor, mask: Tensor | None = None) -> Tensor:
-    """Mean over pairs i < j of (|x_i - x_j| - |y_i - y_j|)^2."""
+def pair_distance_error(x: Tensor, y: Tensor, mask: Tensor | None = None, diagonal: bool = False) -> Tensor:
+    """Mean over pairs i < j of (|x_i - x_j| - |y_i - y_j|)^2; `diagonal` takes it over all L x L ordered pairs."""
     i, j = torch.triu_indices(x.shape[1], x.shape[1], 1, device=x.device)    # (L (L - 1) / 2,) each
-    # the small constant keeps the square root's gradient finite where two points coincide
-    d_x, d_y = (((z[:, i] - z[:, j]).square().sum(-1) + 1e-12).sqrt() for z in (x, y))
-    squared = (d_x - d_y).square()
+    squared = (pair_distances(x, i, j) - pair_distances(y, i, j)).square()
     if mask is None:
-        return squared.mean()
+        return squared.mean() * ((x.shape[1] - 1) / x.shape[1] if diagonal else 1)
     weights = (mask[:, i] & mask[:, j]).to(x.dtype)
-    return (squared * weights).sum() / weights.sum()
+    # each pair stands twice among the ordered ones, a point with itself once
+    return (squared * weights).sum() / (weights.sum() + (mask.sum() / 2 if diagonal else 0))
+
+
+def contact_error(x: Tensor, y: Tensor, chain: Tensor, mask: Tensor | None = None) -> Tensor:
+    """Mean over contacts of (|x_i - x_j| - |y_i - y_j|)^2, those between chains counted double.
+
+    A contact is a pair i < j whose true points y (B, L, 3) are closer than 1; on one `chain` (B, L) only where more
+    than 5 residues lie from i to j.
+    """
+    i, j = torch.triu_indices(x.shape[1], x.shape[1], 1, device=x.device)    # (L (L - 1) / 2,) each
+    d_x, d_y = pair_distances(x, i, j), pair_distances(y, i, j)              # (B, L (L - 1) / 2) each
+    between = chain[:, i] != chain[:, j]
+    contact = (d_y < 1) & (between | (j - i > 5))
+    contact = contact if mask is None else contact & mask[:, i] & mask[:, j]
+    weights = contact.to(x.dtype) * (1 + between.to(x.dtype))
+    return (weights * (d_x - d_y).square()).sum() / contact.sum().clamp(min=1)
+
+
+def pair_distances(x: Tensor, i: Tensor, j: Tensor) -> Tensor:
+    """|x_i - x_j| of points (B, L, 3) -> (B, pairs)."""
+    # the small constant keeps the square root's gradient finite where two points coincide
+    return ((x[:, i] - x[:, j]).square().sum(-1) + 1e-12).sqrt()

@@ -14,6 +14,7 @@ from resfold_nb.diffusion import get_form, get_schedule
 from resfold_nb.model import TIME_EMBEDDINGS, AtomSize, NetworkSize
 
 PRECISIONS = ("fp32", "tf32", "bf16")
+POSITIONS = ("chain", "across")
 
 NETWORK = ("trunk_sees_points", "denoiser_sees_points", "zero_init_output", "time_embedding", "atoms")
 """Fields that are options of `ResFold`."""
@@ -21,7 +22,8 @@ NETWORK = ("trunk_sees_points", "denoiser_sees_points", "zero_init_output", "tim
 # What the first recorded studies fixed for every hash: fields younger than they are, which count when they are
 # used; fields that stood in `size`; fields that had another name.
 ADDED = ("rollout", "curriculum", "rotate", "denoiser_sees_points", "time_embedding", "atoms", "scale",
-         "proteins_per_step", "precision")
+         "proteins_per_step", "precision", "accumulate", "planned_updates", "last_learning_rate", "public_loss",
+         "contact", "positions")
 HASHED_IN_SIZE, HASHED_AS = (*NETWORK, "timesteps"), {"cosine_decay": "decay", "proteins_per_step": "proteins"}
 
 
@@ -96,7 +98,10 @@ class Recipe:
     learning_rate: float = 1e-3
     weight_decay: float = 0.01
     warmup: int = 0  # steps over which the learning rate rises linearly
-    cosine_decay: bool = True  # let the learning rate fall to zero along a half cosine
+    cosine_decay: bool = True  # let the learning rate fall along a half cosine
+    planned_updates: int | None = None  # over which it falls; None for those of this run
+    last_learning_rate: float = 0.0  # what it falls to
+    accumulate: int = 1  # steps whose mean gradient makes one update of the weights: `steps` are then micro-steps
     clip: float | None = None  # largest norm of the gradient
     # what a step draws
     noise_levels: int = 16  # (t, eps) pairs for each protein
@@ -107,10 +112,13 @@ class Recipe:
     rotate: bool = False  # turn each draw of a protein by a random rotation, in measuring too
     # coordinates and loss
     scale: float | str = "own"  # divisor in Å, or "training set": the standard deviation there, or "own": for one
-    #                             protein its own standard deviation, for many that of the training set
+    #                             protein its own, for many that of the training set, or "atoms": of its own backbone
+    positions: str = "chain"  # counted within each chain, gaps showing, or "across" all chains, 0 ... L - 1
     loss_space: str = "x0"  # squared error of x0_pred, or "F", that of the raw output
     superposed: bool = False  # superpose the truth on the prediction before taking the error
     pair_distance: float = 0.0  # weight of the squared error of all pair distances
+    contact: float = 0.0  # weight of that of contacts, in which pairs between chains count double
+    public_loss: bool = False  # sum squared errors over axes, and average pair distances over all L x L of them
     x0_clamp: float | None = None  # clamp x0_pred to +- this value when sampling
     precision: str = "fp32"  # of matrix products in training, or "tf32" (on a GPU), "bf16"; all else is fp32
 
@@ -123,18 +131,24 @@ class Recipe:
                 raise ValueError(f"recipe {self.name!r}: {remedy}")
 
     def _faults(self) -> list[tuple[str, bool]]:
-        choices = {"loss_space": ("x0", "F"), "precision": PRECISIONS, "time_embedding": TIME_EMBEDDINGS}
+        choices = {"loss_space": ("x0", "F"), "precision": PRECISIONS, "time_embedding": TIME_EMBEDDINGS,
+                   "positions": POSITIONS}
         in_f, last = self.loss_space == "F", self.timesteps - 1
         return [
             *((f"{name} is {getattr(self, name)!r}; use one of {', '.join(known)}", getattr(self, name) not in known)
               for name, known in choices.items()),
-            *((f"{name} must be at least 1", getattr(self, name) < 1) for name in ("steps", "noise_levels")),
+            *((f"{name} must be at least 1", getattr(self, name) < 1)
+              for name in ("steps", "noise_levels", "accumulate")),
             (f"proteins_per_step is {self.proteins_per_step}; give None for all of them, or at least 1",
              self.proteins_per_step is not None and self.proteins_per_step < 1),
             (f"first_timestep {self.first_timestep} lies outside 0 ... {last}", not 0 <= self.first_timestep <= last),
-            (f"scale is {self.scale!r}; use 'own', 'training set' or a number of Å",
-             isinstance(self.scale, str) and self.scale not in ("own", "training set")),
-            ("superposition and pair distances need x0", in_f and bool(self.superposed or self.pair_distance)),
+            (f"scale is {self.scale!r}; use 'own', 'atoms', 'training set' or a number of Å",
+             isinstance(self.scale, str) and self.scale not in ("own", "atoms", "training set")),
+            (f"planned_updates is {self.planned_updates}; give None for those of the run, or at least as many as its "
+             f"{self.updates}", self.planned_updates is not None and self.planned_updates < self.updates),
+            ("superposition, pair distances and contacts need x0",
+             in_f and bool(self.superposed or self.pair_distance or self.contact)),
+            ("contacts are of centroids: leave contact at 0 with atoms", bool(self.contact) and self.atoms is not None),
             (f"a rollout of {self.rollout and self.rollout.calls} calls does not fit T = {self.timesteps}; at most {last}",
              self.rollout is not None and self.rollout.calls > last),
             ("F has no target at t = 0 in this form; set first_timestep=1",
@@ -155,6 +169,11 @@ class Recipe:
         if self.curriculum is None or step is None:
             return self.timesteps
         return self.curriculum.timesteps(step, self.steps, self.first_timestep, self.timesteps)
+
+    @property
+    def updates(self) -> int:
+        """How often the weights are changed."""
+        return self.steps // max(1, self.accumulate)
 
     @property
     def network_options(self) -> dict[str, Any]:

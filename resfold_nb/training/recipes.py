@@ -11,7 +11,7 @@ from typing import Any
 
 from resfold_nb import PROFILES
 from resfold_nb.model import NetworkSize
-from resfold_nb.training.recipe import Recipe
+from resfold_nb.training.recipe import Recipe, Rollout
 
 FROZEN_ON = "1HZ6_A"
 """The protein on which the starved recipe was chosen, before any other was measured."""
@@ -34,14 +34,44 @@ def starved(profile: str = "laptop") -> Recipe:
     return Recipe("starved", size=size, steps=150 if profile == "ci" else 500, noise_levels=1, learning_rate=5e-4)
 
 
-def as_published(profile: str = "laptop") -> Recipe:
-    """The public code's defaults; whole in profile gpu, scaled down on two cores.
+PUBLIC = dict(last_learning_rate=1e-5, planned_updates=10_000, clip=1.0, scale="atoms", positions="across",
+              superposed=True, pair_distance=0.1, public_loss=True, x0_clamp=3.0)
+"""What both scripts of the public code have in common, at the report's commit; its second stage is left out."""
 
-    Superposed error plus a tenth of the pair-distance error, AdamW at 1e-3 with cosine decay, no warm-up, no
-    clipping, x0 clamped to +-3 in sampling.
+
+def train_resfold(profile: str = "laptop") -> Recipe:
+    """The public code's `train_resfold.py`, in every profile at its size; 500 steps of the 10,000 it plans.
+
+    64 noise levels of one complex of two chains in each update. It samples with 50 calls, t = 49 ... 0.
+    """
+    return Recipe("train_resfold", size=NetworkSize.full(), steps=20 if profile == "ci" else 500, noise_levels=64,
+                  weight_decay=0.0, **PUBLIC)
+
+
+def train_resfold_e2e(profile: str = "laptop") -> Recipe:
+    """The public code's `train_resfold_e2e.py`, in every profile at its size: 7.5 million parameters.
+
+    A micro-step is one noise level of one complex, or, each fifth time, a rollout; four make an update. The script
+    clips the gradients of a second stage with these; that stage is left out here, so the clip is a little looser.
+    """
+    return Recipe("train_resfold_e2e", size=NetworkSize(192, 5, 10, 4), steps=40 if profile == "ci" else 500,
+                  noise_levels=1, accumulate=4, first_timestep=1, contact=0.1, rollout=Rollout(5, share=0.2), **PUBLIC)
+
+
+def e2e_single_steps(profile: str = "laptop") -> Recipe:
+    """`train_resfold_e2e` without rollouts and with t from 0: its four micro-steps are one batch of an update."""
+    e2e = train_resfold_e2e(profile)
+    return e2e.but(name="e2e, single steps", rollout=None, first_timestep=0, noise_levels=e2e.accumulate,
+                   accumulate=1, steps=e2e.updates)
+
+
+def superposed_loss(profile: str = "laptop") -> Recipe:
+    """A loss that leaves the orientation free: superposed error, and a tenth of the pair-distance error.
+
+    On single chains, without clipping, with a rate that falls to zero; at the size of `train_resfold` in profile gpu.
     """
     whole = profile == "gpu"
-    return Recipe("as published", size=NetworkSize.full() if whole else NetworkSize(64, 3, 2, 4),
+    return Recipe("superposed loss", size=NetworkSize.full() if whole else NetworkSize(64, 3, 2, 4),
                   steps=60 if profile == "ci" else 500, noise_levels=64 if whole else 16,
                   superposed=True, pair_distance=0.1, x0_clamp=3.0)
 
@@ -86,7 +116,8 @@ def speed_run(profile: str = "laptop") -> Recipe:
 
 
 NAMED: dict[str, Callable[[str], Recipe]] = {
-    recipe.__name__: recipe for recipe in (well_fed, starved, as_published, rotated, ten_chains, many_chains, speed_run)
+    recipe.__name__: recipe for recipe in (well_fed, starved, superposed_loss, rotated, ten_chains, many_chains, speed_run,
+                                        train_resfold, train_resfold_e2e, e2e_single_steps)
 }
 
 

@@ -26,7 +26,7 @@ def rollout_loss(recipe: Recipe, model: Predictor, draw: Draw, features: Feature
         return torch.randn(draw.eps.shape, generator=generator, device=draw.eps.device, dtype=draw.eps.dtype)
 
     x0_pred = roll_out(recipe, model, features, draw.eps, calls, noise)
-    return x0_loss(recipe, x0_pred, draw.x0, draw.mask)
+    return x0_loss(recipe, x0_pred, draw, features)
 
 
 def roll_out(recipe: Recipe, model: Predictor, features: Features, start: Tensor, calls: int,

@@ -28,8 +28,8 @@ RULES_VERSION = 2
 """Of the rule above and of what it is fed. Claims carry a version of their own threshold."""
 
 RULES_CHANGED = (
-    "Version 2, after the runs of study core had been seen, superposes errors wherever training did: recipe as "
-    "published, whose loss leaves the orientation free, was measured without by version 1. No threshold changed.")
+    "Version 2, after the runs of study core had been seen, superposes errors wherever training did: recipe "
+    "superposed loss, which leaves the orientation free, was measured without by version 1. No threshold changed.")
 
 BEFORE, AFTER = "before the runs", "after its study had been seen"
 

@@ -1,0 +1,105 @@
+"""What decides about study `report_run`, written before its first recorded run.
+
+Errors are superposed, as the public code's were, in Å at the end of each run: of one step at t = 49 and of samples from
+49 calls. Every run is judged alike:
+
+    near       a run whose two errors both lie within a factor 1.5 of the report's
+    explains   a script at one rate, with the scaled residual: at least half of its runs are near; "can" if any is;
+               else "does not"
+    change     the ratio of errors of runs that differ in one thing, paired by protein and seed: geometric mean over
+               proteins, with Student's interval (`measure.student`)
+    answer     "better" below 1 / 1.1, "worse" above 1.1, "equivalent" between, each for the whole interval; else "open"
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from resfold_nb.measure import student
+from resfold_nb.studies.plans import FALLS, PLANNED
+from resfold_nb.studies.proteins import dimers
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+REPORT = {"t = 49": 9.17, "sampled": 6.91}
+"""The report's figures after 500 steps, in Å; the third is 0.00 at t = 0."""
+
+NEAR, ZONE = 1.5, 1.1
+
+SETTING, PAIR = ["setting", "change", "variant"], ["protein", "seed"]
+
+CHANGES: dict[str, tuple[str, str, str]] = {
+    "the rate falls within the run": ("change", PLANNED, FALLS),
+    "four draws an update, not one": ("setting", "e2e, 1 draw", "e2e"),
+    "no rollouts, t from 0": ("setting", "e2e", "e2e, single steps"),
+    "64 draws an update, not one": ("setting", "resfold, 1 draw", "resfold, 64 draws"),
+    "A": ("variant", "scaled residual", "A"),
+    "skip, no scale": ("variant", "scaled residual", "skip, no scale"),
+    "scale, no skip": ("variant", "scaled residual", "scale, no skip"),
+    "B, own loss": ("variant", "scaled residual", "B, own loss"),
+    "C, own loss": ("variant", "scaled residual", "C, own loss"),
+    "a small dimer, not a large one": ("protein", "large", "small")}
+"""One change at a time: column of `runs_of`, from, to. Small dimers are paired with large ones as they are listed."""
+
+
+def runs_of(frame: pd.DataFrame, step: int | None = None) -> pd.DataFrame:
+    """A row a run: SETTING, protein, seed, and its superposed errors in Å, "t = 0", "t = 1", "t = 49" and "sampled".
+
+    `frame` is `studies.load("report_run")`; `step` a measured step, the last of each run by default.
+    """
+    at = frame[(frame["step"] == (frame["steps"] if step is None else step))
+               & frame["t"].isin([0, 1, 49, "sampled"])]
+    named = at.assign(t=at["t"].map({0: "t = 0", 1: "t = 1", 49: "t = 49", "sampled": "sampled"}))
+    wide = named.pivot(index=[*SETTING, *PAIR], columns="t", values="rmsd").astype(float)
+    return wide.reset_index().rename_axis(columns=None)
+
+
+def near(runs: pd.DataFrame) -> pd.Series:
+    """Whether each row of `runs_of` has both errors within a factor `NEAR` of the report's."""
+    return (np.log(runs[list(REPORT)] / REPORT).abs() <= np.log(NEAR)).all(axis=1)
+
+
+def explains(runs: pd.DataFrame) -> pd.DataFrame:
+    """Of each script and rate with the scaled residual: `count` of runs, `share` near the report, and the `word`."""
+    own = runs[runs["variant"] == "scaled residual"].assign(near=near)
+    found = own.groupby(SETTING[:2], sort=False)["near"].agg(["count", "mean"]).rename(columns={"mean": "share"})
+    words = np.select([found["share"] >= 0.5, found["share"] > 0], ["explains", "can"], "does not")
+    return found.assign(word=words).reset_index()
+
+
+def changes(runs: pd.DataFrame, at: str) -> pd.DataFrame:
+    """A row a change and setting: proteins, pairs of runs, the ratio of errors, its `low` and `high`, the `answer`.
+
+    `at` is a column of `runs_of`. A setting is left out while it has no interval.
+    """
+    import pandas as pd
+
+    sizes = {name: ("small", "large")[i // 2] for i, name in enumerate(dimers())}
+    places = {name: i % 2 for i, name in enumerate(dimers())}
+    by_size = runs.assign(protein=runs["protein"].map(places), size=runs["protein"].map(sizes))
+    rows = []
+    for change, (column, before, after) in CHANGES.items():
+        table, column = (by_size, "size") if column == "protein" else (runs, column)
+        rest = [name for name in SETTING if name != column]
+        pairs = table[table[column] == after].merge(table[table[column] == before], on=[*rest, *PAIR])
+        for setting, same in pairs.groupby(rest, sort=False):
+            logs = np.log(same[f"{at}_x"] / same[f"{at}_y"])
+            groups = [group.to_numpy() for _, group in logs.groupby(same["protein"])]
+            if len(groups) > 2 or len(same) > len(groups):
+                ratio, low, high = np.exp(student(groups))
+                rows.append({"what": change, "setting": ", ".join(setting), "proteins": len(groups),
+                             "pairs": len(same), "ratio": ratio, "low": low, "high": high,
+                             "answer": answer(low, high)})
+    return pd.DataFrame(rows, columns=["what", "setting", "proteins", "pairs", "ratio", "low", "high", "answer"])
+
+
+def answer(low: float, high: float) -> str:
+    """What the interval of a ratio of errors says, with a zone of equivalence of a tenth."""
+    if high < 1 / ZONE:
+        return "better"
+    if low > ZONE:
+        return "worse"
+    return "equivalent" if 1 / ZONE <= low and high <= ZONE else "open"
