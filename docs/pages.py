@@ -8,15 +8,16 @@ from typing import Any
 
 from resfold_nb.studies import benchmark, ends, load
 from resfold_nb.training.recipes import FROZEN_ON
-from resfold_nb.verdict import ledger
+from resfold_nb.verdict import ledger, report_run
+from resfold_nb.verdict.rules import BEFORE
 from resfold_nb.workbook import ROOT
 
 README, VERDICTS, SPEED = ROOT / "README.md", ROOT / "docs" / "verdicts.md", ROOT / "docs" / "speed.md"
 VERDICTS_HEAD = """# The verdicts
 
-Each measurable claim of the report is an object with a rule, most of them fixed before the runs that decide it. This
-page is made from the recorded studies (CPU, profile laptop) by `python -m resfold_nb ledger`; notebook 16 opens each
-line to its numbers. R1 … R17 are the report's statements, in brief in notebook 00.
+Each measurable claim of the report is an object with a rule, fixed {before} times before the runs that decide it and
+{after} times after its study had been seen. This page is made from the recorded studies (CPU, profile laptop) by
+`python -m resfold_nb ledger`; notebook 16 opens each line to its numbers. R1 … R17 are the report's statements, in brief in notebook 00.
 
 """
 SPEED_HEAD = """# Speed
@@ -62,15 +63,27 @@ def pages(readme: str) -> dict[Path, str]:
 
     Raises ValueError when README lacks a marker.
     """
-    start, end = "<!-- ledger -->\n", "<!-- /ledger -->"
-    before, found, rest = readme.partition(start)
+    said = report_run.headline(report_run.runs_of(load("report_run")))
+    return {README: between(between(readme, "ledger", counts()), "report_run", said),
+            VERDICTS: VERDICTS_HEAD.format_map(fixed()) + f"{ledger.markdown()}\n\n{full_size()}\n",
+            SPEED: SPEED_HEAD + "\n".join((*speed(), "", "## On a GPU", "", *gpu(), ""))}
+
+
+def between(text: str, name: str, new: str) -> str:
+    """The text with `new` between its markers of that name; ValueError when it lacks one."""
+    start, end = f"<!-- {name} -->\n", f"<!-- /{name} -->"
+    before, found, rest = text.partition(start)
     _, closed, after = rest.partition(end)
     if not (found and closed):
         raise ValueError(f"{README} lacks the markers {start.strip()} and {end}: put them back around the place of "
                          "the summary")
-    return {README: f"{before}{start}\n{counts()}\n\n{end}{after}",
-            VERDICTS: VERDICTS_HEAD + f"{ledger.markdown()}\n\n{full_size()}\n",
-            SPEED: SPEED_HEAD + "\n".join((*speed(), "", "## On a GPU", "", *gpu(), ""))}
+    return f"{before}{start}\n{new}\n\n{end}{after}"
+
+
+def fixed() -> dict[str, int]:
+    """How many rules were set before and after their study had been seen."""
+    rules = [j.claim.rule for each in ledger.judged().values() for j in each if j.claim.rule is not None]
+    return {"before": sum(rule.fixed == BEFORE for rule in rules), "after": sum(rule.fixed != BEFORE for rule in rules)}
 
 
 def counts() -> str:
@@ -84,7 +97,7 @@ def counts() -> str:
 
 
 def full_size() -> str:
-    """One protein at full size with the public code's recipe: the scaled residual and fix A."""
+    """One protein at full size with a superposed loss: the scaled residual and fix A."""
     found = ends(load("contrast", "gpu")).query(f"recipe == 'superposed loss' and protein == '{FROZEN_ON}'")
     if found.empty:
         return "The full size is not recorded."
@@ -92,7 +105,7 @@ def full_size() -> str:
     rmsd = found.groupby(["form", "t"])["rmsd"].agg(["median", "min", "max"])
     errors = ["{median:.2f} ({min:.2f}–{max:.2f})".format_map(rmsd.loc[(form, t)])
               for form in ("residual", "x0") for t in (49, "sampled")]
-    return ("At full size, with the public code's own recipe on one protein "
+    return ("At full size, with a superposed loss, a rate that falls to zero and 64 noise levels a step, on one protein "
             f"({size / 1e6:.2f} million parameters, study `contrast_gpu`, superposed, median and range over seeds): "
             "the scaled residual errs by {} Å at t = 49 and {} Å in samples, fix A by {} Å and {} Å. Notebooks 06, "
             "07 and 16 say more.").format(*errors)

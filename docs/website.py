@@ -1,4 +1,4 @@
-"""`site`: the exported pages of a run in one folder with an index, for any web server; and the README's picture."""
+"""`site`: the exported pages of a run in one folder with an index, for any web server; and README's pictures."""
 
 from __future__ import annotations
 
@@ -64,9 +64,8 @@ def _write_index(markdown: str, site: Path) -> None:
         export_text(text, site / "index.html")
 
 
-def take_picture(page: Path = BUILD / "laptop" / "00_tour.html",
-                 picture: Path = NOTEBOOKS / "images" / "tour.png") -> Path:
-    """Write the last frame of the page's first player as a PNG, drawn by Chromium: it shows what the page computed.
+def take_pictures(page: Path = BUILD / "laptop" / "00_tour.html", folder: Path = NOTEBOOKS / "images") -> list[Path]:
+    """Write the page's first figure and the last frame of its first player as PNGs: they show what it computed.
 
     Raises FileNotFoundError when the page or Chromium is missing.
     """
@@ -77,10 +76,13 @@ def take_picture(page: Path = BUILD / "laptop" / "00_tour.html",
     chromium = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
     if not chromium:
         raise FileNotFoundError("no Chromium: install it, or name it in the variable CHROMIUM")
-    picture.parent.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
+    made = [folder / "report_run.png", folder / "tour.png"]
     with sync_playwright() as driver, driver.chromium.launch(executable_path=chromium, args=FLAGS) as browser:
         view = browser.new_page(viewport={"width": 980, "height": 900}, device_scale_factor=1.5)
         view.goto(page.as_uri())
+        view.wait_for_timeout(DRAWING_MS)
+        view.locator(".js-plotly-plot").first.screenshot(path=made[0])
         slider = view.locator(".resfold-scrubber input[type=range]").first
         slider.scroll_into_view_if_needed()
         slider.press("End")
@@ -88,5 +90,5 @@ def take_picture(page: Path = BUILD / "laptop" / "00_tour.html",
         for _ in range(ZOOM_CLICKS):  # the noise, which is no longer there, needed the room
             view.mouse.wheel(0, 100)
         view.wait_for_timeout(DRAWING_MS)
-        view.locator(".widget-vbox:has(.resfold-scrubber)").first.screenshot(path=picture)
-    return picture
+        view.locator(".widget-vbox:has(.resfold-scrubber)").first.screenshot(path=made[1])
+    return made

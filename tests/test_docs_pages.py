@@ -20,7 +20,7 @@ def test_a_changed_summary_would_be_noticed() -> None:
     assert readme.pages(text)[readme.README] != text
 
 
-@pytest.mark.parametrize("marker", ["<!-- ledger -->", "<!-- /ledger -->"])
+@pytest.mark.parametrize("marker", ["<!-- ledger -->", "<!-- /ledger -->", "<!-- report_run -->"])
 def test_a_lost_marker_is_named(marker: str) -> None:
     with pytest.raises(ValueError, match="markers"):
         readme.pages(readme.README.read_text("utf-8").replace(marker, ""))

@@ -21,7 +21,7 @@ from pathlib import Path
 
 import numpy as np
 
-from resfold_nb import data, show
+from resfold_nb import data, show, studies
 from resfold_nb.workbook import goal, metric, start
 
 session = start(profile, seed, notebook="01_proteins_as_points")
@@ -103,7 +103,8 @@ show.say(f"CA to CA: {ca.mean():.2f} ± {ca.std():.2f} Å. Centroid to centroid:
 # $$\sigma = \sqrt{\tfrac{1}{3L}\sum_{i}|x_i|^2}, \qquad
 #   \text{so predicting zero has an RMSE of}\ \sqrt{3}\,\sigma = R_g.$$
 #
-# Which σ? The public code behind the report divides each protein by *its own*. That is harmless
+# Which σ? The public code behind the report divides each protein by *its own* (over all backbone atoms; ours is
+# over the centroids, a few per cent smaller, except in notebook 06). That is harmless
 # when one protein is memorised. It is a leak when an unseen protein is predicted: its size is
 # then given away. So:
 #
@@ -160,12 +161,15 @@ for name, what in (("x0", "centroids, centred, in units of each σ; 0 on padding
 # %% [markdown]
 # ## Two chains
 #
-# Complexes are loaded the same way. Each chain has its own index, and positions start again.
+# Complexes are loaded the same way. Each chain has its own index, and positions start again. The report's
+# run was on a complex of two chains, a *dimer*; [notebook 06](06_broken_residual.ipynb) rebuilds it on four, chosen by
+# a rule before any run: of the training split the first two by id with 80 to 100 residues, and with 190 to 235.
 
 # %%
-pair = data.load("1AK4_A_D")
-print(pair)
-show.structure(pair, alt="A complex of two chains (1AK4, chains A and D), one colour a chain.")
+for name in studies.dimers():
+    print(data.load(name))
+pair = data.load(studies.dimers()[0])
+show.structure(pair, alt=f"{pair.id}, a complex of two chains, one colour a chain: the first of the four dimers.")
 
 # %% [markdown]
 # ## Your own protein

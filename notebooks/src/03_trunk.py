@@ -75,7 +75,7 @@ full = build(recipe.but(size=NetworkSize.full()), seed).network
 sizes = {name: {part: count_parameters(module) for part, module in (*trunk.named_children(), ("all", trunk))}
          for name, trunk in (("here", untrained.network.trunk), ("full size", full.trunk))}
 show.table([{"trunk": name} | {part: f"{n:,}" for part, n in parts.items()} for name, parts in sizes.items()],
-           "Parameters of the trunk by part. Full size: the public code's defaults")
+           "Parameters of the trunk by part. Full size: the public code's train_resfold")
 trunk_share = sizes["full size"]["all"] / count_parameters(full)
 show.say(f"In the full size the trunk holds {trunk_share:.0%} of {count_parameters(full):,} parameters.")
 

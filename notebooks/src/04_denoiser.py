@@ -63,7 +63,7 @@ def fed_by_time(denoiser):
 here, full = (build(r, seed).network.denoiser for r in (recipe, recipe.but(size=NetworkSize.full())))
 time_share = fed_by_time(here) / count_parameters(here)
 show.say(f"Parameters of the denoiser: {count_parameters(here):,} here, {count_parameters(full):,} in the full size "
-         f"(the public code's defaults). Time table and AdaLN, see below, are {time_share:.0%} of them here, "
+         f"(the public code's `train_resfold`). Time table and AdaLN, see below, are {time_share:.0%} of them here, "
          f"{fed_by_time(full) / count_parameters(full):.0%} there.")
 
 # %% [markdown]

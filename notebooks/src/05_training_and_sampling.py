@@ -270,9 +270,9 @@ show.say(f"From n = 1 to 16 the gradient's scatter falls by a factor of **{scatt
          f"factor of {seconds[16] / seconds[1]:.1f} in this run, on this machine.")
 
 # %% [markdown]
-# Independent draws average out as $1/\sqrt n$. The trunk, which sees the sequence alone, is computed
-# once a protein and shared by its n levels, and small tensors leave a processor idle: so the
-# n-th level is cheaper than the first. With n = 1 a run has a noisy gradient at each step;
+# Independent draws average out as $1/\sqrt n$. Small tensors leave a processor idle, so the n-th
+# level is cheaper than the first; a trunk that saw the sequence alone (fix E) would even be computed once
+# for all n, but this one reads each noisy copy. With n = 1 a run has a noisy gradient at each step;
 # [notebook 06](06_broken_residual.ipynb) trains a deep network in that way, among others.
 #
 # ## The loss curve is not the error by timestep

@@ -164,7 +164,7 @@ show.by_step(both.query("recipe == 'starved'"), at=49, panel="protein", y="RMSE 
                  "proteins, median and range over seeds; the dotted line is 1 Å.")
 
 # %% [markdown]
-# The same two forms under all three recipes, on 1HZ6_A. *As published* is trained after
+# The same two forms under all three recipes, on 1HZ6_A. *Superposed loss* is trained after
 # superposition, so the errors are superposed here.
 
 # %%
@@ -224,9 +224,9 @@ if len(medians):
 # %% [markdown]
 # ### The same at full size
 #
-# On one GPU, with the public code's 13.76 million parameters: *superposed loss* whole, *starved* with
-# one noise level. (*Well fed* is a small network in every profile; there it has 2,000 steps, so its
-# rows tell of a longer run and not of size. *As published* has four times the laptop's noise levels,
+# On one GPU, with the 13.76 million parameters of the public code's `train_resfold`: *superposed loss* with 64
+# noise levels, *starved* with one. (*Well fed* is a small network in every profile; there it has 2,000 steps, so its
+# rows tell of a longer run and not of size. *Superposed loss* has four times the laptop's noise levels,
 # so its rows tell of size and budget together; *starved* grows in size alone.) **Predict first:**
 # will the better change to make be the same one?
 #
@@ -244,14 +244,14 @@ if grow:
     for at in ("t = 49", "sampled"):
         show.say(f"At full size, {at}: better {answers(large, at)[0]}; lowest of the four: {answers(large, at)[1]}.")
     published = large.loc["superposed loss", "sampled"]
-    show.say(f"With the public code's own recipe, fix A's samples err **{published['x0'] / published['residual']:.1f} "
+    show.say(f"In *superposed loss*, fix A's samples err **{published['x0'] / published['residual']:.1f} "
              f"times** as much as the scaled residual's ({published['x0']:.2f} against {published['residual']:.2f} Å, "
              "medians).")
 
 # %% [markdown]
 # ### Why its samples suffer
 #
-# A hypothesis. *As published* superposes the truth on the prediction before it takes the error, so
+# A hypothesis. *Superposed loss* superposes the truth on the prediction before it takes the error, so
 # the network may put the protein in any orientation. With the skip, $x_t$ holds it to the true one.
 # Without it the network is free to choose another. In training $x_t$ still shows the *true*
 # orientation. But in sampling the network is shown what it made itself: a turned protein, which
@@ -285,8 +285,8 @@ show.say(f"Samples err by **{drawn.mean():.2f} Å** (RMSD, mean of four). One st
          "nearer the second is to 1, the more of the samples' extra error the orientation explains.")
 
 # %% [markdown]
-# The remedy would be to turn each draw at random in training, as AlphaFold 3 does: then no orientation is
-# new. Try `lenient.but(rotate=True)` in the cell above; notebook 10 has a superposed
+# A remedy would be to turn each draw at random in training, as AlphaFold 3 does: then no orientation is
+# new. Another is to superpose each prediction on $x_t$ while sampling, as Boltz-1 does (Wohlwend et al. 2024). Try `lenient.but(rotate=True)` in the cell above; notebook 10 has a superposed
 # loss among its random rotations.
 
 # %% [markdown]

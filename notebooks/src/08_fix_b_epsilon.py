@@ -2,7 +2,7 @@
 # # 08 · Fix B: predict the noise
 #
 # The report's second repair lets the network say what was *added*, $\varepsilon$, instead of what
-# was there. It calls this standard and stable, with gradients of consistent size and some care
+# was there. It calls this standard and well studied, with gradients of consistent size and some care
 # needed near t = 0 (R10 of [the report in brief](00_tour.ipynb)), and puts it right after fix A
 # in its order (R14). All of these can be measured.
 #

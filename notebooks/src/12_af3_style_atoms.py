@@ -468,8 +468,8 @@ for n, given in {"A": 0, "scaled residual": 0, "A, 4 atoms": 1, ATOMIC: 1}.items
 # %% [markdown]
 # ## What the published AlphaFold 3 does
 #
-# The report says that AlphaFold 3's trunk, too, reads noisy points and that its base version has the
-# same scaling (R17). That describes a model in its style. The paper (Abramson et al. 2024) and its
+# The report says that the trunk of "AF3", too, reads noisy points and that its base version has the same
+# scaling (R17). What it describes is the public project's own `af3_style.py`. The paper (Abramson et al. 2024) and its
 # supplementary information say otherwise:
 #
 # | | the report's AF3-style model, built here | the published AlphaFold 3 |

@@ -146,7 +146,7 @@ show.say(f"Of {len(every)} claims, {after} have a rule set **after** its study h
 # ## Does the laptop speak for the full size?
 #
 # The ledger stands on small networks. So the 2 × 2 of skip and scale was recorded once more on a GPU
-# with the public code's 13.76 million parameters, in the two recipes that grow with the profile (*well
+# with the 13.76 million parameters of the public code's `train_resfold`, in the two recipes that grow with the profile (*well
 # fed* is small in all). *Starved* grows in size alone; *superposed loss* is whole there, with four times the
 # noise levels too, so its points tell of size and budget together. **Predict first:** of the changes
 # that help on the laptop, how many hurt at full size?

@@ -24,7 +24,7 @@ class Batch:
     mask: Tensor  # (B, L) bool, True on residues
     residue: Tensor  # (B, L) int64, 0 ... 19 in the order of AMINO_ACIDS, 20 unknown or padding
     chain: Tensor  # (B, L) int64, 0 for the first chain
-    position: Tensor  # (B, L) int64, index within the chain; gaps in residue numbers show (or as asked of make_batch)
+    position: Tensor  # (B, L) int64, index within the chain; gaps in residue numbers show, unless counted across
     scale: Tensor  # (B,) Å per unit of `x0`
     ids: tuple[str, ...]  # one id a protein
 
@@ -90,7 +90,8 @@ def make_batch(structures: Structure | Sequence[Structure], *, scale: float | st
     if positions not in ("chain", "across"):
         raise ValueError(f"positions are {positions!r}; choose one of chain, across")
     scales = [_scale_of(structure, scale, points) for structure in chosen]
-    counted = [torch.as_tensor(s.position if positions == "chain" else range(len(s)), dtype=torch.int64) for s in chosen]
+    counted = [torch.as_tensor(s.position if positions == "chain" else range(len(s)), dtype=torch.int64)
+               for s in chosen]
     scaled = [torch.from_numpy(s.points(points)) / a for s, a in zip(chosen, scales, strict=True)]
     return Batch(x0=_pad(scaled, 0.0), mask=_pad([torch.ones(len(s), dtype=torch.bool) for s in chosen], False),
                  residue=_pad([_residues(s) for s in chosen], UNKNOWN_RESIDUE),

@@ -33,7 +33,7 @@ class NetworkSize:
 
     @classmethod
     def full(cls) -> NetworkSize:
-        """The public code's defaults: 13.76 million parameters. The report gives no size."""
+        """The public code's `train_resfold`: 13.76 million parameters. The report gives no size."""
         return cls(width=256, trunk_layers=9, denoiser_blocks=7, heads=8)
 
 

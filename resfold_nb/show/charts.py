@@ -74,14 +74,26 @@ def panels(groups: Mapping[str, Sequence[Line]], *, title: str, x: str, y: str, 
         if goal is not None:
             fig.add_hline(goal, line_dash=GOAL_DASH, line_color=PALETTE["ink"], row=1, col=column)
     fig.update_yaxes(title_text=y, row=1, col=1)
-    for update in (*[fig.update_xaxes] * log_x, *[fig.update_yaxes] * log_y):
-        update(type="log", dtick="D2", exponentformat="none")
+    drawn = [line for lines in groups.values() for line in lines]
+    if log_x:
+        fig.update_xaxes(log_axis([line.x for line in drawn], 1000 / len(groups)))
+    if log_y:
+        fig.update_yaxes(log_axis([line.y for line in drawn]))
     if y_range is not None:
         fig.update_yaxes(range=np.log10(y_range) if log_y else y_range)
     wide = len(groups) > 1  # then the legend stands under the plot, where no line runs; else beside it
     fig.update_layout(title=title, height=460 if wide else 440, legend=(
         dict(orientation="h", y=-0.28, x=0, yanchor="top") if wide else dict(y=1, x=1.02, yanchor="top")))
     return fig
+
+
+def log_axis(values: Sequence[ArrayLike], most: float = 300) -> dict[str, Any]:
+    """A logarithmic axis for these numbers: ticks at 1, 2 and 5 of each decade, or at decades beyond `most`-fold."""
+    found = np.concatenate([np.zeros(0), *(np.ravel(np.asarray(v, dtype=float)) for v in values)])
+    found = found[np.isfinite(found) & (found > 0)]
+    wide = len(found) > 0 and found.max() > most * found.min()
+    ticks = dict(dtick=1) if wide else dict(tickvals=[d * 10.0**k for k in range(-9, 10) for d in (1, 2, 5)])
+    return dict(type="log", tickformat="~g", exponentformat="none") | ticks
 
 
 def say(text: str) -> None:

@@ -1,22 +1,47 @@
-"""The ledger of verdicts: a line a claim, each opening to its rule and its numbers."""
+"""The ledger of verdicts: a line a claim, each opening to its rule and its numbers; and the report's run."""
 
 from __future__ import annotations
 
 import html
 import math
 from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from IPython.display import HTML, display
 
+from resfold_nb.show.frames import scatter
 from resfold_nb.show.theme import PALETTE
 from resfold_nb.show.view import source, svg_image
+from resfold_nb.studies.plans import FALLS, PLANNED
 from resfold_nb.verdict import Finding, Judgement, Rule
+from resfold_nb.verdict.report_run import NEAR, REPORT
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 VERDICT_MARKS = {"supported": ("✓", PALETTE["x0"]), "refuted": ("✗", PALETTE["residual"]),
          "depends on the regime": ("±", PALETTE["eps"]), "not decided": ("?", "#757575")}
 """Sign and colour of a verdict: the sign tells them apart without colour."""
 
+DRAWS = {("1 draw", PLANNED): "#D55E00", ("1 draw", FALLS): "#F2B38A", ("4 draws", PLANNED): "#0072B2",
+         ("4 draws", FALLS): "#8CC3E4", ("64 draws", PLANNED): "#00664A", ("64 draws", FALLS): "#7FD1B5"}
+"""Colour of the draws in an update (a hue) and the rate (strong or pale) in `report_run`."""
+
 LABELS, PLOT, ROW = 440, 300, 22  # pixels: width of labels, width of the plot, height of a row
+
+
+def report_run(runs: pd.DataFrame) -> None:
+    """Draw every run of `verdict.report_run.runs_of` as a point, the report's among them."""
+    draws = runs["setting"].map(lambda name: next((d for d, _ in DRAWS if name.endswith(d)), "4 draws"))
+    labels = {key: ", ".join(key) for key in DRAWS}
+    told = runs.assign(draws=[labels.get(key, key[1]) for key in zip(draws, runs["change"], strict=True)])
+    scatter(told, x="t = 49", y="sampled", colour="draws", shape="variant",
+            star=("the report", *REPORT.values(), NEAR), colours={labels[key]: colour for key, colour in DRAWS.items()},
+            titles=("error of one step at t = 49, RMSD (Å)", "error of samples, RMSD (Å)"),
+            title="The report's run, rebuilt: every run a point",
+            alt=f"{len(runs)} recorded runs (CPU, profile laptop, after 500 micro-steps): superposed error at t = 49 "
+                "against that of samples. Colour: noise levels drawn in an update and the rate; symbol: the form. "
+                f"The star is the report's run; the dotted frame holds what lies within a factor {NEAR:g} of it.")
 
 
 def ledger(groups: Mapping[str, Sequence[Judgement]]) -> None:

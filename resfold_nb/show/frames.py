@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from resfold_nb.diffusion import FORMS
-from resfold_nb.show.charts import GOAL_DASH, Line, panels
+from resfold_nb.show.charts import GOAL_DASH, Line, log_axis, panels
 from resfold_nb.show.theme import PALETTE, SERIES, figure
 from resfold_nb.studies import ends
 from resfold_nb.studies.plans import FORM_NAMES
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 BLIND = "A, blind to x_t and t"
 GREY = "#777777"
 SPARE = (*SERIES[2:], "#7F3C8D", "#3D9970", "#8C6D31")
+SYMBOLS = ("circle", "x", "square", "diamond", "triangle-up", "cross")
 DASHES = ("solid", "dash", "dashdot", "longdash", "dot")
 Lines = Sequence[Line] | Mapping[str, Sequence[Line]]
 
@@ -110,13 +111,49 @@ def dots(frame: pd.DataFrame, *, value: str, title: str, alt: str, x: str, rows:
         for at, dash in ((goal, GOAL_DASH), (reference, "solid")):
             if at is not None:
                 fig.add_vline(at, line_dash=dash, line_color=PALETTE["ink"], line_width=1, row=1, col=i)
-    _dot_axes(fig, names, log_x, frame[value] if len(frame) else np.ones(1))
+    _dot_axes(fig, names, log_x, frame[value] if len(frame) else np.ones(1), 400 / len(heads))
     below = 96 if colour else 62
     fig.add_annotation(text=x if len(frame) else f"{x}: not recorded", showarrow=False, xref="paper", yref="paper",
                        x=0.5, y=0, yshift=-40, yanchor="top")
     fig.update_layout(title=title, height=150 + below + max(24, 15 * len(shades) + 9) * len(names),
                       margin=dict(t=80 if panel else 60, b=below + 10),
                       legend=dict(orientation="h", x=0, y=0, yref="container", yanchor="bottom"))
+    figure(fig, alt)
+
+
+def scatter(frame: pd.DataFrame, *, x: str, y: str, titles: tuple[str, str], title: str, alt: str, colour: str,
+            colours: Mapping[str, str], shape: str, star: tuple[str, float, float, float] | None = None) -> None:
+    """Draw every row as a point, on logarithmic axes: two errors of one run against each other.
+
+    Parameters
+    ----------
+    x, y : the columns, with their axes' `titles`.
+    colour, shape : columns whose values are told apart by colour, as `colours` has it, and by symbol.
+    star : name, x, y and factor of a point to compare with; within the factor of it is a dotted frame.
+    """
+    import plotly.graph_objects as go
+
+    fig, shapes = go.Figure(), dict(zip(_order(frame, shape, None), SYMBOLS))
+    for name in [name for name in colours if name in set(frame[colour])]:
+        fig.add_scatter(x=[None], y=[None], mode="markers", name=name, marker=dict(color=colours[name], size=10))
+    for kind, symbol in shapes.items() if len(frame) else ():
+        fig.add_scatter(x=[None], y=[None], mode="markers", name=str(kind),
+                        marker=dict(color=GREY, symbol=symbol, size=10))
+    for (name, kind), rows in frame.groupby([colour, shape], sort=False):
+        fig.add_scatter(x=rows[x], y=rows[y], mode="markers", showlegend=False, text=rows["protein"],
+                        customdata=rows["seed"], marker=dict(color=colours[name], symbol=shapes[kind], size=9,
+                                                             opacity=0.75, line=dict(width=1, color="#FFFFFF")),
+                        hovertemplate=f"{kind}, {name}<br>%{{text}}, seed %{{customdata}}<br>"
+                                      f"{x}: %{{x:.2f}} Å, {y}: %{{y:.2f}} Å<extra></extra>")
+    if star is not None:
+        name, at_x, at_y, factor = star
+        fig.add_shape(type="rect", x0=at_x / factor, x1=at_x * factor, y0=at_y / factor, y1=at_y * factor,
+                      line=dict(dash="dot", width=1, color=PALETTE["ink"]))
+        fig.add_scatter(x=[at_x], y=[at_y], mode="markers", name=name,
+                        marker=dict(symbol="star", size=18, color="#000000", line=dict(width=1, color="#FFFFFF")))
+    fig.update_xaxes(log_axis([frame[x]]), title_text=titles[0])
+    fig.update_yaxes(log_axis([frame[y]]), title_text=titles[1])
+    fig.update_layout(title=title + ("" if len(frame) else ": not recorded"), height=520)
     figure(fig, alt)
 
 
@@ -171,13 +208,12 @@ def _add_dots(fig: Figure, column: int, part: pd.DataFrame, value: str, rows: st
                 hovertemplate=f"{said}: {middle:.3g} ({low:.3g}–{high:.3g})<extra></extra>")
 
 
-def _dot_axes(fig: Figure, names: Sequence[object], log_x: bool, values: pd.Series) -> None:
+def _dot_axes(fig: Figure, names: Sequence[object], log_x: bool, values: pd.Series, most: float) -> None:
     fig.update_yaxes(range=[len(names) - 0.5, -0.5], tickvals=list(range(len(names))), ticks="",
                      ticktext=[str(n) for n in names], title_text=None)
     if log_x:
-        spread = np.nanmax(values) / max(np.nanmin(values), 1e-9)
-        fig.update_xaxes(type="log", dtick=1 if spread > 300 else "D2", exponentformat="none")
-        if spread < 5:  # the digits 2 and 5 would leave one tick
+        fig.update_xaxes(log_axis([values], most))
+        if np.nanmax(values) / max(np.nanmin(values), 1e-9) < 5:  # the digits 2 and 5 would leave one tick
             fig.update_xaxes(tickvals=[v * 10.0**k for k in range(-4, 5) for v in (1, 1.5, 2, 3, 5, 7)])
     fig.update_xaxes(matches="x")
 

@@ -63,14 +63,16 @@ def one_step(model: Predictor, batch: Batch, timesteps: Sequence[int], seed: int
 
 
 def sampling(models: Mapping[str, Predictor], batch: Batch, *, seed: int = MEASURING_SEED,
-             sampler: str = "ddpm", superposed: bool = False, alt: str) -> Player:
+             sampler: str = "ddpm", superposed: bool = False, x0_clamp: float | None = None, alt: str) -> Player:
     """Trajectories of a sampler from the same noise: x_t of each model, and its x0_pred for one.
 
-    Arguments as in `denoising`; up to four models. The chart has the error of x0_pred on the way.
+    Arguments as in `denoising`, and `x0_clamp` as in `measure.sample`; up to four models. The chart has the error of
+    x0_pred on the way.
     """
     _require_alike(models, 4)
     one, first = _first(batch), next(iter(models.values()))
-    made = {name: sample(model, one, copies=1, seed=seed, sampler=sampler) for name, model in models.items()}
+    made = {name: sample(model, one, copies=1, seed=seed, sampler=sampler, x0_clamp=x0_clamp)
+            for name, model in models.items()}
     x = {name: s.x[:, 0].cpu() for name, s in made.items()}
     guesses = {name: torch.cat([s.x0_pred[:, 0], s.x[-1:, 0]]).cpu() for name, s in made.items()}
     if len(models) == 1:
@@ -93,20 +95,22 @@ def _view(batch: Batch, schedule: Schedule, panes: Mapping[str, Tensor], colours
               for name, x in ((name, measured[name].double()) for name in colours)}
     shown = {name: scale * (superpose(x, truth.expand_as(x)) if superposed else x) for name, x in panes.items()}
     labels = [f"t = {k} · ᾱ {ab[k]:.2f} · SNR {f'{snr[k]:.3g}' if k else '∞'}" for k in t]
-    made = player(shown, truth=scale * truth, labels=labels, chain_index=batch.chain[0][batch.mask[0]],
-                  alt=require_alt(alt, "scrubber"))
+    chain = batch.chain[0][batch.mask[0]]
+    made = player(shown, truth=scale * truth, labels=labels, chain_index=chain, alt=require_alt(alt, "scrubber"),
+                  colour="chain" if chain.any() else "index")
     said = "" if times is None else "x0_pred: "
     for pane in made.panes:
         name = pane.heading.removeprefix("x0_pred, ")
         pane.captions = [""] * len(t) if name not in errors else [
             f"{said}RMSE {a:.2f} Å, RMSD {b:.2f} Å" for a, b in zip(*errors[name], strict=True)]
-    lines = [Line(n, t, errors[n][0], colours[n]) for n in colours]
-    lines += baseline_lines(baselines(schedule, 1.0, scale))
-    fig = chart(lines, title=title, x="timestep t", y="RMSE (Å)", log_y=True)
+    kind = int(superposed)  # of the error that the chart shows
+    lines = [Line(n, t, errors[n][kind], colours[n]) for n in colours]
+    lines += baseline_lines(baselines(schedule, float(truth.square().mean().sqrt()), scale))
+    fig = chart(lines, title=title, x="timestep t", y=("RMSE (Å)", "RMSD (Å)")[kind], log_y=True)
     fig.update_layout(height=CHART_HEIGHT)
     if times is not None:  # a sampler goes from T - 1 down
         fig.update_xaxes(autorange="reversed")
-    marks = [Marker(i, t, np.where(errors[n][0] > 0, errors[n][0], np.nan)) for i, n in enumerate(colours)]
+    marks = [Marker(i, t, np.where(errors[n][kind] > 0, errors[n][kind], np.nan)) for i, n in enumerate(colours)]
     follow(made, curves(fig, alt=f"{title}, a marker at the slider's timestep. {alt}", marks=marks))
     return made
 

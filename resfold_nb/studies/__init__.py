@@ -2,7 +2,7 @@
 
 from resfold_nb.studies.frames import benchmark, ends, frame_of, load, samples, steps_to_pass, table_name
 from resfold_nb.studies.plans import SETTINGS, variant
-from resfold_nb.studies.proteins import TEN_CHAINS, batch_for, ten_chain_ids
+from resfold_nb.studies.proteins import TEN_CHAINS, batch_for, dimers, ten_chain_ids
 
-__all__ = ["SETTINGS", "TEN_CHAINS", "batch_for", "benchmark", "ends", "frame_of", "load", "samples", "steps_to_pass",
-           "table_name", "ten_chain_ids", "variant"]
+__all__ = ["SETTINGS", "TEN_CHAINS", "batch_for", "benchmark", "dimers", "ends", "frame_of", "load", "samples",
+           "steps_to_pass", "table_name", "ten_chain_ids", "variant"]

@@ -45,7 +45,7 @@ def chains_of(protein: str) -> tuple[str, ...]:
 def batch_for(recipe: Recipe, protein: str) -> Batch:
     """The batch that a recipe is trained on, with the points that its network takes.
 
-    Unless the recipe says otherwise, one protein is divided by its own standard deviation, as the public code does; a
+    Unless the recipe says otherwise, one protein is divided by the standard deviation of its own points, a
     set by that of the training set. `protein` is an id of the bundled set or names one of the sets above.
     """
     ids, points = chains_of(protein), recipe.point_set

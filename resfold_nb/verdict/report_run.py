@@ -50,11 +50,10 @@ def runs_of(frame: pd.DataFrame, step: int | None = None) -> pd.DataFrame:
 
     `frame` is `studies.load("report_run")`; `step` a measured step, the last of each run by default.
     """
-    at = frame[(frame["step"] == (frame["steps"] if step is None else step))
-               & frame["t"].isin([0, 1, 49, "sampled"])]
-    named = at.assign(t=at["t"].map({0: "t = 0", 1: "t = 1", 49: "t = 49", "sampled": "sampled"}))
-    wide = named.pivot(index=[*SETTING, *PAIR], columns="t", values="rmsd").astype(float)
-    return wide.reset_index().rename_axis(columns=None)
+    names = {0: "t = 0", 1: "t = 1", 49: "t = 49", "sampled": "sampled"}
+    at = frame[(frame["step"] == (frame["steps"] if step is None else step)) & frame["t"].isin(list(names))]
+    wide = at.assign(t=at["t"].map(names)).pivot(index=[*SETTING, *PAIR], columns="t", values="rmsd")
+    return wide.reindex(columns=[*names.values()]).astype(float).reset_index().rename_axis(columns=None)
 
 
 def near(runs: pd.DataFrame) -> pd.Series:
@@ -94,6 +93,22 @@ def changes(runs: pd.DataFrame, at: str) -> pd.DataFrame:
                              "pairs": len(same), "ratio": ratio, "low": low, "high": high,
                              "answer": answer(low, high)})
     return pd.DataFrame(rows, columns=["what", "setting", "proteins", "pairs", "ratio", "low", "high", "answer"])
+
+
+def headline(runs: pd.DataFrame) -> str:
+    """What the study says, in three Markdown items; that it was not recorded where there is no run."""
+    own = runs[runs["variant"] == "scaled residual"]
+    if own.empty:
+        return "Study `report_run`: **not recorded**."
+    where = [f"{row.setting}, {row.change}: {row.share:.0%} of {row.count}" for row in explains(runs).itertuples()]
+    both = [changes(runs, at).groupby("what", sort=False)["ratio"].median() for at in REPORT]
+    does = [f"*{what}* {both[0][what]:.2f} and {both[1][what]:.2f}" for what in both[0].index]
+    return (f"- **The report's figures, {' and '.join(f'{x} Å' for x in REPORT.values())}**: {near(own).sum()} of "
+            f"{len(own)} runs with its own form, rebuilt from the public code on {own['protein'].nunique()} dimers with "
+            f"{own['seed'].nunique()} seeds, lie within a factor {NEAR} of both, at t = 49 and sampled.\n"
+            f"- **Under which recipe**: {'; '.join(where)}.\n"
+            f"- **One change at a time** makes the errors at t = 49 and of samples so many times as large (median over "
+            f"settings): {'; '.join(does) or 'not recorded'}.")
 
 
 def answer(low: float, high: float) -> str:

@@ -52,7 +52,7 @@ def _parser() -> argparse.ArgumentParser:
         help="build: sources to notebooks; check: fail if they differ; pull: notebooks to sources")
     for name in ("site", "run", "bands"):
         of[name].add_argument("--profile", default="laptop", choices=PROFILES, help="default: laptop")
-    of["site"].add_argument("--picture", action="store_true", help="take README's picture instead")
+    of["site"].add_argument("--picture", action="store_true", help="take README's pictures instead")
     for name in ("run", "bands"):
         of[name].add_argument("--only", default="", metavar="06,07", help="these notebooks; default: all")
         of[name].add_argument("--jobs", type=int, default=None, help="at once; default: one a core")
@@ -86,7 +86,7 @@ def _bench(options: Options, rest: list[str]) -> int:
 def _site(options: Options, rest: list[str]) -> int:
     website = _from("docs", "website")
     if options.picture:
-        print(website.take_picture())
+        print(*website.take_pictures(), sep="\n")
         return 0
     return website.main(options.profile)
 
