@@ -21,7 +21,6 @@ from resfold_nb.diffusion import (
     predict_x0,
     spaced_timesteps,
     to_eps,
-    to_v,
 )
 
 FINITE = [name for name in FORMS if name != "scaled_no_skip"]
@@ -96,7 +95,7 @@ def test_the_reports_factor_is_the_noise_amplitude() -> None:
 def test_edm_at_unit_deviation_is_velocity_with_the_sign_turned() -> None:
     schedule, x0, eps = linear(), points(5), points(6)
     a, s = schedule.at(torch.arange(50))
-    torch.testing.assert_close(FORMS["edm"].target(x0, eps, a, s), -to_v(x0, eps, a, s))
+    torch.testing.assert_close(FORMS["edm"].target(x0, eps, a, s), s * x0 - a * eps)
     for curve in ("c_skip", "c_in"):
         mine, theirs = (getattr(FORMS[n], curve)(a, s) for n in ("edm", "v"))
         torch.testing.assert_close(mine, theirs)
@@ -198,7 +197,7 @@ def their_scheduler(kind: str, prediction: str, calls: int):
 def their_output(prediction: str, x0: torch.Tensor, x: torch.Tensor, t: int) -> torch.Tensor:
     a, s = linear().a[t], linear().s[t]
     eps = to_eps(x0, x, a, s)
-    return {"sample": x0, "epsilon": eps, "v_prediction": to_v(x0, eps, a, s)}[prediction]
+    return {"sample": x0, "epsilon": eps, "v_prediction": a * eps - s * x0}[prediction]
 
 
 @pytest.mark.parametrize("calls", [50, 25, 10, 5, 1])

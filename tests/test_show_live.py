@@ -206,7 +206,7 @@ def test_an_error_is_shown_and_kept(batch: Batch) -> None:
         return made
 
     made = in_a_loop(go)
-    assert made.controls.phase == "failed" and isinstance(made.error, FloatingPointError)
+    assert made.controls.phase == "failed" and isinstance(made.driver.error, FloatingPointError)
     assert "FloatingPointError: the loss is nan at step" in made.controls.error
     assert "set clip=1.0" in made.controls.error and made.predictor is not None
 
@@ -227,12 +227,12 @@ def test_an_error_of_the_drawing_does_not_vanish_in_the_task(
         made = live_training(RECIPE, batch, alt=ALT, every=2, wait=False)
         monkeypatch.setattr(LiveTraining, "_show_mark", broken)
         made.start()
-        while not made.error:
+        while not made.driver.error:
             await asyncio.sleep(0)
         return made
 
     made = in_a_loop(go)
-    assert "nothing to draw with" in str(made.error)
+    assert "nothing to draw with" in str(made.driver.error)
 
 
 def test_an_interrupt_pauses_between_two_steps(batch: Batch) -> None:

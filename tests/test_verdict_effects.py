@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from resfold_nb.diffusion import FORMS, edm, get_schedule
-from resfold_nb.verdict.effects import CELLS, calibrated, main_effects, place_on_map, rank_correlation, steps_below
+from resfold_nb.verdict.effects import CELLS, calibrated, main_effects, place_on_map, steps_below
 
 SCHEDULE = get_schedule("linear")
 
@@ -107,13 +107,6 @@ def test_calibration_reproduces_the_two_errors_it_was_given() -> None:
 def test_a_deviation_that_is_not_positive_is_refused(sd: float) -> None:
     with pytest.raises(ValueError, match="positive"):
         place_on_map(FORMS["x0"], SCHEDULE, sd)
-
-
-def test_rank_correlation_ignores_size_and_shares_ties() -> None:
-    assert rank_correlation([1, 2, 3], [10, 100, 1e9]) == pytest.approx(1)
-    assert rank_correlation([1, 2, 3], [3, 2, 1]) == pytest.approx(-1)
-    assert rank_correlation([1, 1, 2], [1, 2, 3]) == pytest.approx(np.sqrt(3) / 2)
-    assert np.isnan(rank_correlation([1, 1], [1, 2]))
 
 
 def test_the_worst_timestep_decides_when_a_goal_is_met_for_good() -> None:

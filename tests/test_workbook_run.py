@@ -35,7 +35,7 @@ def test_leaves_notebooks_pages_metrics_and_summary(checkout: Checkout) -> None:
     assert done.returncode == 0, done.stdout
     assert "done   01_a (seed 3)" in done.stdout and "PASSED" in done.stdout
     folder = checkout.root / "build" / "ci"
-    for name in ("01_a.ipynb", "01_a.html", "02_b.ipynb", "02_b.html", "summary.md"):
+    for name in ("01_a.ipynb", "01_a.html", "02_b.ipynb", "02_b.html", "summary.html"):
         assert (folder / name).stat().st_size > 0
     assert '<a href="01_a.html">01_a</a>' in (folder / "summary.html").read_text()
     rows = list(csv.DictReader((folder / "metrics.csv").read_text("utf-8").splitlines()))

@@ -20,7 +20,7 @@ import pandas as pd
 import torch
 
 from resfold_nb import measure, show, studies
-from resfold_nb.data import load, make_batch, rmse
+from resfold_nb.data import load, make_batch
 from resfold_nb.diffusion import FORMS, ddpm, get_schedule
 from resfold_nb.model import Features, count_parameters
 from resfold_nb.training import build, named_recipe

@@ -198,7 +198,7 @@ law["predicted"] = np.exp(law.pop("log"))
 law["off"], law["weight"] = law["predicted"] / law["mean"], [PLACES[form].weight[t] for _, form, t in law.index]
 
 # %%
-rank = law.groupby(["recipe", "t"]).apply(lambda x: effects.rank_correlation(x["predicted"], x["mean"]))
+rank = law.groupby(["recipe", "t"]).apply(lambda x: x["predicted"].corr(x["mean"], "spearman"))
 factor = np.exp(np.log(law["off"]).abs().groupby("recipe").mean())
 table = rank.unstack("t").rename_axis(columns=None).add_prefix("t = ").assign(**{"typical factor off": factor})
 show.table(table.round(2).reset_index(), "The law against the recorded runs: Spearman's rank correlation of the "
@@ -230,7 +230,7 @@ for name, group in law.groupby("recipe"):
     show.say(f"Furthest off in **{name}**: {FORMS[form].label} at t = {t}, predicted {worst['predicted']:.2f} Å, "
              f"measured {worst['mean']:.2f} Å ({max(worst['off'], 1 / worst['off']):.1f} times too "
              f"{'high' if worst['off'] > 1 else 'low'}). Weight against measured ÷ predicted: rank correlation "
-             f"{effects.rank_correlation(group['weight'], 1 / group['off']):.2f}.")
+             f"{group['weight'].corr(1 / group['off'], 'spearman'):.2f}.")
 
 # %% [markdown]
 # The law leaves the third curve out. If that is what it lacks, it should be too low just where the

@@ -95,8 +95,3 @@ def get_form(name: str) -> Parameterisation:
 def to_eps(x0: Tensor, x_t: Tensor, a: Tensor, s: Tensor) -> Tensor:
     """The noise that `x_t` holds if `x0` is right: (x_t - a x0) / s; not finite at t = 0."""
     return (x_t - a * x0) / s
-
-
-def to_v(x0: Tensor, eps: Tensor, a: Tensor, s: Tensor) -> Tensor:
-    """Velocity a eps - s x0 (Salimans & Ho 2022, arXiv 2202.00512)."""
-    return a * eps - s * x0

@@ -26,8 +26,8 @@ class SinusoidalTime(nn.Module):
 class FourierTime(nn.Module):
     """linear(cos(2 pi (frequency c + phase))) of c = log-SNR / 4, with fixed random numbers.
 
-    With sigma = noise / signal, c is -ln(sigma) / 2; Karras et al. 2022 (table 1) feed their networks ln(sigma) / 4. The
-    features are those of Algorithm 22 of AlphaFold 3.
+    For sigma = noise / signal c is -ln(sigma) / 2; Karras et al. 2022 (table 1) feed their networks ln(sigma) / 4.
+    The features are those of Algorithm 22 of AlphaFold 3.
     """
 
     def __init__(self, width: int, log_snr: Tensor) -> None:

@@ -4,7 +4,7 @@ from resfold_nb.show.attention import AttentionView, attention_view
 from resfold_nb.show.charts import (Curves, Line, Marker, baseline_lines, chart, curves, form_line, heatmap, heatmaps,
                                     panels, progress, say)
 from resfold_nb.show.claims import VERDICT_MARKS, ledger, report_run
-from resfold_nb.show.explorers import Scope, explorer, gradient_scope, scope_of, watch
+from resfold_nb.show.explorers import Scope, explorer, gradient_scope, scope_of
 from resfold_nb.show.export import export_html
 from resfold_nb.show.frames import by_step, by_timestep, dots, look, looks, scatter
 from resfold_nb.show.live import LiveTraining, live_training
@@ -18,4 +18,4 @@ __all__ = ["PALETTE", "VERDICT_MARKS", "AttentionView", "Curves", "Line", "LiveT
            "curves", "denoising", "dots", "explorer", "export_html", "figure", "follow", "form_line",
            "gradient_scope", "heatmap", "heatmaps", "ledger", "live_training", "look", "looks", "noising", "panels",
            "player", "progress", "report_run", "sampling", "say", "scatter", "scope_of", "setup", "structure",
-           "table", "watch"]
+           "table"]

@@ -37,7 +37,8 @@ def report_run(runs: pd.DataFrame) -> None:
     told = runs.assign(draws=[labels.get(key, key[1]) for key in zip(draws, runs["change"], strict=True)])
     scatter(told, x="t = 49", y="sampled", colour="draws", shape="variant",
             star=("the report", *REPORT.values(), NEAR), colours={labels[key]: colour for key, colour in DRAWS.items()},
-            titles=("error of one step at t = 49, RMSD (Å)", "error of samples, RMSD (Å)"),
+            titles={"t = 49": "error of one step at t = 49, RMSD (Å)", "sampled": "error of samples, RMSD (Å)",
+                    "draws": "draws an update, rate", "variant": "form"},
             title="The report's run, rebuilt: every run a point",
             alt=f"{len(runs)} recorded runs (CPU, profile laptop, after 500 micro-steps): superposed error at t = 49 "
                 "against that of samples. Colour: noise levels drawn in an update and the rate; symbol: the form. "

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -53,17 +53,6 @@ class Scope:
         return cls(np.concatenate([s.steps for s in scopes]), scopes[0].t, **parts)
 
 
-def watch(states: Iterable[State], batch: Batch, marks: Sequence[int], timesteps: Sequence[int]) -> Scope:
-    """Drive a training and look at it at some steps. The batch holds one protein.
-
-    Raises ValueError when no state has a step of `marks`.
-    """
-    seen = [scope_of(state, batch, timesteps) for state in states if state.step in set(marks)]
-    if not seen:
-        raise ValueError(f"none of the steps {list(marks)} was reached; give steps of the recipe")
-    return Scope.joined(seen)
-
-
 def scope_of(state: State, batch: Batch, timesteps: Sequence[int]) -> Scope:
     """What is seen at one state of a training; `Scope.joined` puts several together."""
     if len(batch.ids) != 1:
@@ -95,7 +84,7 @@ def gradient_scope(scope: Scope, batch: Batch, *, title: str, alt: str) -> View:
 
     Parameters
     ----------
-    scope : from `watch`.
+    scope : from `scope_of`, or several joined.
     batch : the protein that was trained on; its points are drawn in grey.
     title : of the heat map.
     alt : what is seen, in a sentence.

@@ -6,7 +6,6 @@ import json
 import os
 import re
 from collections.abc import Iterator
-from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +19,7 @@ from resfold_nb.show.view import CARTESIAN, Library, inline, library, source
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 METRIC_MIME = "application/vnd.resfold.metric+json"
 WIDGET_STATE = "application/vnd.jupyter.widget-state+json"
+LOADING = ["script", "link", "img", "iframe", "source", "video", "audio", "embed", "object"]
 
 
 def export_html(notebook_path: str | Path, html_path: str | Path, *, written_in: str | Path | None = None) -> Path:
@@ -64,10 +64,8 @@ def _write_page(notebook: NotebookNode, source_path: Path, target: Path, written
                             exclude_output_prompt=True, embed_images=True)
     resources = {"metadata": {"name": title}, "scripts": scripts}
     page, _ = exporter.from_notebook_node(notebook, resources=resources)
-    references = _References()
-    references.feed(page)
-    if references.remote:
-        raise ValueError(f"{source_path} loads {sorted(set(references.remote))} from the network; "
+    if remote := _remote(page):
+        raise ValueError(f"{source_path} loads {sorted(remote)} from the network; "
                          "put the file beside the notebook instead")
     target.parent.mkdir(parents=True, exist_ok=True)
     target.write_text(page, encoding="utf-8")
@@ -177,29 +175,12 @@ def _plotly_as_html(notebook: NotebookNode) -> None:
         data["text/html"] = (f'<div class="resfold-plot">' f'<script type="application/json">{figure}</script></div>')
 
 
-class _References(HTMLParser):
-    """Collects what a page would load by itself; links to click on do not count."""
+def _remote(page: str) -> set[str]:
+    """Addresses on the network that a page would load by itself; links to click on do not count."""
+    from bs4 import BeautifulSoup
 
-    LOADING = {"script": "src", "link": "href", "img": "src", "iframe": "src", "source": "src",
-               "video": "src", "audio": "src", "embed": "src", "object": "data"}
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.remote: list[str] = []
-        self.in_style = False
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """Note the address that an element loads."""
-        address = dict(attrs).get(self.LOADING.get(tag, "")) or ""
-        self.in_style = tag == "style"
-        if re.match(r"(https?:)?//", address):
-            self.remote.append(address)
-
-    def handle_endtag(self, tag: str) -> None:
-        """Leave a style element."""
-        self.in_style = False
-
-    def handle_data(self, data: str) -> None:
-        """Note the addresses that a style sheet loads."""
-        if self.in_style:
-            self.remote += re.findall(r"""(?:url\(|@import)\s*["']?((?:https?:)?//[^"')\s]+)""", data)
+    read = BeautifulSoup(page, "html.parser")
+    loaded = [tag.get(name) or "" for tag in read.find_all(LOADING) for name in ("src", "href", "data")]
+    styles = (re.findall(r"""(?:url\(|@import)\s*["']?((?:https?:)?//[^"')\s]+)""", tag.get_text())
+              for tag in read.find_all("style"))
+    return {address for address in loaded if re.match(r"(https?:)?//", address)}.union(*styles)

@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 BLIND = "A, blind to x_t and t"
 GREY = "#777777"
 SPARE = (*SERIES[2:], "#7F3C8D", "#3D9970", "#8C6D31")
-SYMBOLS = ("circle", "x", "square", "diamond", "triangle-up", "cross")
 DASHES = ("solid", "dash", "dashdot", "longdash", "dot")
 Lines = Sequence[Line] | Mapping[str, Sequence[Line]]
 
@@ -121,40 +120,26 @@ def dots(frame: pd.DataFrame, *, value: str, title: str, alt: str, x: str, rows:
     figure(fig, alt)
 
 
-def scatter(frame: pd.DataFrame, *, x: str, y: str, titles: tuple[str, str], title: str, alt: str, colour: str,
-            colours: Mapping[str, str], shape: str, star: tuple[str, float, float, float] | None = None) -> None:
+def scatter(frame: pd.DataFrame, *, x: str, y: str, titles: Mapping[str, str], title: str, alt: str, colour: str,
+            colours: Mapping[str, str], shape: str, star: tuple[str, float, float, float]) -> None:
     """Draw every row as a point, on logarithmic axes: two errors of one run against each other.
 
-    Parameters
-    ----------
-    x, y : the columns, with their axes' `titles`.
-    colour, shape : columns whose values are told apart by colour, as `colours` has it, and by symbol.
-    star : name, x, y and factor of a point to compare with; within the factor of it is a dotted frame.
+    `titles` has the axes' and the legend's words, by column; `colour` and `shape` are columns that are told apart by
+    `colours` and by symbol. `star` is name, x, y and factor of a point to compare with: within the factor of it is a
+    dotted frame.
     """
-    import plotly.graph_objects as go
+    import plotly.express as px
 
-    fig, shapes = go.Figure(), dict(zip(_order(frame, shape, None), SYMBOLS))
-    for name in [name for name in colours if name in set(frame[colour])]:
-        fig.add_scatter(x=[None], y=[None], mode="markers", name=name, marker=dict(color=colours[name], size=10))
-    for kind, symbol in shapes.items() if len(frame) else ():
-        fig.add_scatter(x=[None], y=[None], mode="markers", name=str(kind),
-                        marker=dict(color=GREY, symbol=symbol, size=10))
-    for (name, kind), rows in frame.groupby([colour, shape], sort=False):
-        fig.add_scatter(x=rows[x], y=rows[y], mode="markers", showlegend=False, text=rows["protein"],
-                        customdata=rows["seed"], marker=dict(color=colours[name], symbol=shapes[kind], size=9,
-                                                             opacity=0.75, line=dict(width=1, color="#FFFFFF")),
-                        hovertemplate=f"{kind}, {name}<br>%{{text}}, seed %{{customdata}}<br>"
-                                      f"{x}: %{{x:.2f}} Å, {y}: %{{y:.2f}} Å<extra></extra>")
-    if star is not None:
-        name, at_x, at_y, factor = star
-        fig.add_shape(type="rect", x0=at_x / factor, x1=at_x * factor, y0=at_y / factor, y1=at_y * factor,
-                      line=dict(dash="dot", width=1, color=PALETTE["ink"]))
-        fig.add_scatter(x=[at_x], y=[at_y], mode="markers", name=name,
-                        marker=dict(symbol="star", size=18, color="#000000", line=dict(width=1, color="#FFFFFF")))
-    fig.update_xaxes(log_axis([frame[x]]), title_text=titles[0])
-    fig.update_yaxes(log_axis([frame[y]]), title_text=titles[1])
-    fig.update_layout(title=title + ("" if len(frame) else ": not recorded"), height=520)
-    figure(fig, alt)
+    fig = px.scatter(frame, x=x, y=y, color=colour, symbol=shape, color_discrete_map=dict(colours), opacity=0.8,
+                     category_orders={colour: list(colours)}, hover_data=["protein", "seed"], labels=dict(titles))
+    name, at_x, at_y, factor = star
+    fig.add_shape(type="rect", x0=at_x / factor, x1=at_x * factor, y0=at_y / factor, y1=at_y * factor,
+                  line=dict(dash="dot", width=1, color=PALETTE["ink"]))
+    fig.update_traces(marker=dict(size=10, line=dict(width=1, color="#FFFFFF")))
+    fig.add_scatter(x=[at_x], y=[at_y], mode="markers", name=name, marker=dict(symbol="star", size=18, color="#000000"))
+    fig.update_xaxes(log_axis([[at_x], frame[x]]))
+    fig.update_yaxes(log_axis([[at_y], frame[y]]))
+    figure(fig.update_layout(title=title + ("" if len(frame) else ": not recorded"), height=520), alt)
 
 
 def _groups(rows: pd.DataFrame, by: str, panel: str | None, x: str, value: str, order: Sequence[str] | None,

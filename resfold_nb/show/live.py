@@ -83,11 +83,6 @@ class LiveTraining(View):
         """Marks and losses so far."""
         return self.driver.run
 
-    @property
-    def error(self) -> Exception | None:
-        """What ended the training, if it failed."""
-        return self.driver.error
-
     def start(self) -> None:
         """Train, or go on after a pause; RuntimeError outside an event loop."""
         self._loop = _running_loop() or self._loop
@@ -201,7 +196,7 @@ def live_training(recipe: Recipe, batch: Batch, seed: int = 0, *, alt: str, ever
     steps : how many steps to train then; all of them by default.
 
     An interrupt pauses it after the step in hand. Raises ValueError for an empty `alt`, or for `every`, `draws` or
-    `steps` below 1; with `wait` also what made the training fail. Without, that stands in the widget and in `error`.
+    `steps` below 1; with `wait` also what made the training fail. Without, that stands in the widget and in `driver.error`.
     """
     alt = require_alt(alt, "live training")
     if steps is not None and steps < 1:
@@ -210,8 +205,8 @@ def live_training(recipe: Recipe, batch: Batch, seed: int = 0, *, alt: str, ever
     _replace_earlier(live)
     if not _attended() if wait is None else wait:
         live.train_now(steps)
-        if live.error is not None:  # where nobody looks at the widget, a run must not pass
-            raise live.error
+        if live.driver.error is not None:  # where nobody looks at the widget, a run must not pass
+            raise live.driver.error
     return live
 
 

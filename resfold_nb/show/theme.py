@@ -83,7 +83,11 @@ def table(rows: pandas.DataFrame | Iterable[Mapping[str, Any]], caption: str) ->
 
 def index_colours(length: int) -> list[str]:
     """``length`` colours from dark violet (first residue) over green to yellow (last)."""
-    return [_ramp(i / max(1, length - 1)) for i in range(length)]
+    from plotly.colors import sample_colorscale
+
+    places = [i / max(1, length - 1) for i in range(length)]
+    return ["#" + "".join(f"{round(255 * part):02x}" for part in colour)
+            for colour in sample_colorscale(_RAMP, places, colortype="tuple")]
 
 
 def chain_colours(chain_index: Iterable[int]) -> list[str]:
@@ -101,14 +105,6 @@ def require_alt(text: str, what: str) -> str:
 def caption_html(text: str) -> str:
     """The visible caption under a figure or a 3D view."""
     return f'<div class="resfold-caption" style="{CAPTION_CSS}">{html.escape(text)}</div>'
-
-
-def _ramp(fraction: float) -> str:
-    """Colour at ``fraction`` in [0, 1] of the ramp, linear between its samples."""
-    place = fraction * (len(_RAMP) - 1)
-    low = min(int(place), len(_RAMP) - 2)
-    pairs = [(int(_RAMP[low][k:k + 2], 16), int(_RAMP[low + 1][k:k + 2], 16)) for k in (1, 3, 5)]
-    return "#" + "".join(f"{round(a + (place - low) * (b - a)):02x}" for a, b in pairs)
 
 
 def _template() -> Template:

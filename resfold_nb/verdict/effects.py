@@ -82,21 +82,13 @@ def main_effects(cells: Mapping[str, Sequence[np.ndarray]]) -> dict[str, Interva
 
     Raises KeyError for a missing form, ValueError for unequal seeds or an error that is not positive.
     """
-    logs = {form: [_log(x) for x in cells[form]] for form in CELLS}
-    table = [np.stack(each) for each in zip(*(logs[form] for form in CELLS), strict=True)]
+    errors = [np.stack(each, dtype=float) for each in zip(*(cells[form] for form in CELLS), strict=True)]
+    if not all((each > 0).all() for each in errors):
+        raise ValueError("a factor on the error needs errors above zero")
     signs = {"drop the skip": (-0.5, -0.5, 0.5, 0.5), "drop the scale": (-0.5, 0.5, -0.5, 0.5),
              "interaction": (1, -1, -1, 1)}
-    return {name: _exponential(bootstrap([np.array(sign) @ each for each in table])) for name, sign in signs.items()}
-
-
-def rank_correlation(predicted: Sequence[float], measured: Sequence[float]) -> float:
-    """Spearman's rank correlation, ties sharing their mean rank; nan where all are tied."""
-    import pandas as pd
-
-    ranks = [pd.Series(np.asarray(x, dtype=float)).rank().to_numpy() for x in (predicted, measured)]
-    if min(np.ptp(r) for r in ranks) == 0:
-        return float("nan")
-    return float(np.corrcoef(*ranks)[0, 1])
+    return {name: Interval(*np.exp(bootstrap([np.array(sign) @ np.log(each) for each in errors])).tolist())
+            for name, sign in signs.items()}
 
 
 def steps_below(rows: pd.DataFrame, limit: float, timesteps: Sequence[int], superposed: bool = False
@@ -111,14 +103,3 @@ def steps_below(rows: pd.DataFrame, limit: float, timesteps: Sequence[int], supe
         return None
     worst = rows.groupby(["seed", "step"])["rmsd" if superposed else "rmse"].max().unstack()
     return np.array([steps_to_pass(worst.columns.to_numpy(), row, limit) for row in worst.to_numpy()])
-
-
-def _log(errors: np.ndarray) -> np.ndarray:
-    values = np.asarray(errors, dtype=float)
-    if not np.min(values) > 0:
-        raise ValueError("a factor on the error needs errors above zero")
-    return np.log(values)
-
-
-def _exponential(interval: Interval) -> Interval:
-    return Interval(*(float(np.exp(x)) for x in interval))

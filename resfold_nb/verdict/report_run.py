@@ -1,7 +1,7 @@
 """What decides about study `report_run`, written before its first recorded run.
 
-Errors are superposed, as the public code's were, in Å at the end of each run: of one step at t = 49 and of samples from
-49 calls. Every run is judged alike:
+Errors are superposed, as the public code's were, in Å at the end of each run: of one step at t = 49 and of samples
+from 49 calls. Every run is judged alike:
 
     near       a run whose two errors both lie within a factor 1.5 of the report's
     explains   a script at one rate, with the scaled residual: at least half of its runs are near; "can" if any is;
@@ -42,7 +42,7 @@ CHANGES: dict[str, tuple[str, str, str]] = {
     "B, own loss": ("variant", "scaled residual", "B, own loss"),
     "C, own loss": ("variant", "scaled residual", "C, own loss"),
     "a small dimer, not a large one": ("protein", "large", "small")}
-"""One change at a time: column of `runs_of`, from, to. Small dimers are paired with large ones as they are listed."""
+"""One change at a time: column of `runs_of`, from, to. Small dimers pair with large ones as they are listed."""
 
 
 def runs_of(frame: pd.DataFrame, step: int | None = None) -> pd.DataFrame:
@@ -104,8 +104,8 @@ def headline(runs: pd.DataFrame) -> str:
     both = [changes(runs, at).groupby("what", sort=False)["ratio"].median() for at in REPORT]
     does = [f"*{what}* {both[0][what]:.2f} and {both[1][what]:.2f}" for what in both[0].index]
     return (f"- **The report's figures, {' and '.join(f'{x} Å' for x in REPORT.values())}**: {near(own).sum()} of "
-            f"{len(own)} runs with its own form, rebuilt from the public code on {own['protein'].nunique()} dimers with "
-            f"{own['seed'].nunique()} seeds, lie within a factor {NEAR} of both, at t = 49 and sampled.\n"
+            f"{len(own)} runs with its own form, rebuilt from the public code on {own['protein'].nunique()} dimers "
+            f"with {own['seed'].nunique()} seeds, lie within a factor {NEAR} of both, at t = 49 and sampled.\n"
             f"- **Under which recipe**: {'; '.join(where)}.\n"
             f"- **One change at a time** makes the errors at t = 49 and of samples so many times as large (median over "
             f"settings): {'; '.join(does) or 'not recorded'}.")

@@ -1,4 +1,4 @@
-"""A run in tables: printed, and kept as Markdown, HTML and CSV."""
+"""A run in tables: printed, and kept as HTML and CSV."""
 
 from __future__ import annotations
 
@@ -59,11 +59,9 @@ class Summary:
         return "\n\n".join(["", *map(_aligned, self._tables()), self._verdict()])
 
     def write(self, folder: Path) -> None:
-        """Write metrics.csv, and summary.md and summary.html, which links to each notebook's page."""
+        """Write metrics.csv, and summary.html, which links to each notebook's page."""
         folder.mkdir(parents=True, exist_ok=True)
         title = f"ResFold workbook: profile {self.profile}, seed {self.seed}"
-        markdown = "\n\n".join([f"# {title}", *map(_markdown, self._tables()), f"```text\n{self._verdict()}\n```"])
-        (folder / "summary.md").write_text(markdown + "\n", encoding="utf-8")
         body = "\n".join([*map(_html, self._tables()), f"<pre>{escape(self._verdict())}</pre>"])
         (folder / "summary.html").write_text(_PAGE.format(title=escape(title), body=body), encoding="utf-8")
         with open(folder / "metrics.csv", "w", newline="", encoding="utf-8") as file:
@@ -111,11 +109,6 @@ def _aligned(table: Table) -> str:
     widths = [max(map(len, column)) for column in zip(*table, strict=True)]
     ruled = [table[0], ["-" * width for width in widths], *table[1:]]
     return "\n".join("  ".join(map(str.ljust, row, widths)).rstrip() for row in ruled)
-
-
-def _markdown(table: Table) -> str:
-    ruled = [table[0], ("---",) * len(table[0]), *table[1:]]
-    return "\n".join(f"| {' | '.join(text.replace('|', chr(92) + '|') for text in row)} |" for row in ruled)
 
 
 def _html(table: Table) -> str:
