@@ -175,7 +175,7 @@ show.denoising({FORMS[form].label: run.predictor for form, run in runs.items()},
 #
 # `python -m resfold_nb study core --out data/recorded`, profile laptop, CPU, shown in every profile.
 # κ and λ come from A and the scaled residual at t = 49, in each recipe and protein anew; their own
-# points there are no test and are left out. *As published* is trained after superposition, so its
+# points there are no test and are left out. *Superposed loss* is trained after superposition, so its
 # errors are superposed here.
 
 # %%

@@ -26,12 +26,24 @@ from resfold_nb.diffusion import FORMS
 from resfold_nb.studies import plans
 from resfold_nb.training import named_recipe
 from resfold_nb.training.recipes import FROZEN_ON
-from resfold_nb.verdict import Claim, Rule, evidence, judge, ledger, rules
+from resfold_nb.verdict import Claim, Rule, evidence, judge, ledger, report_run, rules
 from resfold_nb.workbook import goal, metric, start
 
 session = start(profile, seed, notebook="16_verdict")
 
 # %% [markdown]
+# ## First, the report's run
+#
+# A diagnosis is of a patient. What the report's run can have been, rebuilt from the public code, and what one
+# change at a time does to its two figures, is the subject of [notebook 06](06_broken_residual.ipynb). In short:
+
+# %%
+show.say(report_run.headline(report_run.runs_of(studies.load("report_run"))))
+
+# %% [markdown]
+# The ledger below judges the report's *sentences*, on laptop-sized recipes with single chains: magnifying
+# glasses, whose verdicts hold where they were measured.
+#
 # ## How a claim is judged
 #
 # Take *"the scale is the main reason that the model cannot overfit"* (R16). It becomes:
@@ -265,10 +277,9 @@ show.say("Before any of it, run the blind network. Its samples over A's: "
 #    to the diagnosis: compare the three colours above before blaming a formula.
 # 5. **Then the order of the pictures above**, from the top, stopping where the goal is met.
 #
-# What the ledger cannot say: anything about the report's own run, whose size, batch, optimiser and
-# protein are not known; about full-size networks beyond the figure above; about proteins other than
-# those named. One learning rate served all forms; the factors show what three times more or less
-# does.
+# What the ledger cannot say: which run the report's was (06 has the candidates); anything about
+# full-size networks beyond the figure above; about proteins other than those named. One learning
+# rate served all forms; the factors show what three times more or less does.
 
 # %%
 for name in ("core", "hundred"):
