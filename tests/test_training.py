@@ -202,8 +202,9 @@ def test_a_diverging_run_says_so() -> None:
     ({"schedule": "sigmoid"}, "'sigmoid' is unknown"),
     ({"steps": 0}, "steps must be at least 1"),
     ({"first_timestep": 50}, "first_timestep 50"),
-    ({"loss_space": "eps"}, "loss_space is .* use one of x0, F"),
-    ({"loss_space": "F", "superposed": True}, "need x0"),
+    ({"loss_space": "eps"}, "loss_space is .* use one of x0, F, min-SNR"),
+    ({"loss_space": "F", "superposed": True}, "c_out is 0; set first_timestep=1"),
+    ({"loss_space": "F", "pair_distance": 0.1}, "need x0"),
     ({"loss_space": "F", "form": "scaled_no_skip"}, "first_timestep=1"),
 ])
 def test_impossible_recipes_are_refused(changes: dict, message: str) -> None:

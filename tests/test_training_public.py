@@ -229,7 +229,7 @@ def test_losses_leave_padding_out() -> None:
     ({"accumulate": 0}, "accumulate must be at least 1"),
     ({"planned_updates": 100}, "planned_updates is 100; .* at least as many as its 125"),
     ({"positions": "all"}, "positions is 'all'; use one of chain, across"),
-    ({"loss_space": "F"}, "superposition, pair distances and contacts need x0"),
+    ({"loss_space": "F"}, "pair distances and contacts need x0"),
     ({"loss_space": "F", "superposed": False, "pair_distance": 0.0}, "contacts need x0"),
     ({"scale": "tiny"}, "scale is 'tiny'; use 'own', 'atoms'")])
 def test_what_cannot_be_is_refused(changes: dict[str, object], reason: str) -> None:

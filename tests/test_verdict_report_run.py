@@ -10,9 +10,11 @@ import pytest
 
 from resfold_nb.data import catalogue
 from resfold_nb.measure import student
-from resfold_nb.studies.plans import FALLS, OUTPUTS, PLANNED, SCRIPTS, STUDIES
+from resfold_nb.studies.plans import STUDIES
+from resfold_nb.studies.repairs import FALLS, OUTPUTS, PLANNED, SCRIPTS
 from resfold_nb.studies.proteins import dimers
-from resfold_nb.verdict.report_run import REPORT, answer, changes, explains, near, runs_of
+from resfold_nb.verdict.paired import answer
+from resfold_nb.verdict.report_run import REPORT, changes, explains, near, runs_of
 
 
 def made(proteins: int = 4, seeds: int = 3, **factors: float) -> pd.DataFrame:

@@ -255,7 +255,7 @@ def intervals(ratios, by):
 
 
 AT = {1: "t = 1", 25: "t = 25", 49: "t = 49", "sampled": "sampled"}
-ORDER = ["starved", "well fed", "superposed loss", *AT.values(), *plans.FORM_NAMES.values()]
+ORDER = ["starved", "well fed", "superposed loss", *AT.values(), *studies.cell.FORM_NAMES.values()]
 errors = errors.loc[[*AT]].rename(index=AT, level="t")
 pairs = pd.concat({
     "scaled residual over skip, no scale": errors["residual"] / errors["skip_unscaled"],

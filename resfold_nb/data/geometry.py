@@ -47,6 +47,11 @@ def superpose(moving: Tensor, fixed: Tensor, mask: Tensor | None = None) -> Tens
     return (moving - moving_mean) @ rotation.transpose(-1, -2) + fixed_mean
 
 
+def centred(points: Tensor, mask: Tensor | None = None) -> Tensor:
+    """Points (..., L, 3) less their mean, in which the mask's alone count."""
+    return points - _masked_mean(points, mask, keepdim=True)
+
+
 def random_rotations(count: int, generator: torch.Generator, like: Tensor) -> Tensor:
     """(count, 3, 3) rotations, uniform over all, with the device and dtype of `like`.
 

@@ -20,6 +20,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
+from resfold_nb.data import centred, superpose
 from resfold_nb.diffusion.forms import to_eps
 from resfold_nb.diffusion.schedule import Schedule
 
@@ -73,6 +74,21 @@ def ddim(denoise: Denoise, schedule: Schedule, x: Tensor, *, noise: Tensor | Non
         xs.append(ddim_step(xs[-1], x0_pred, z, alpha_bar[t], alpha_bar[u], eta) if t else x0_pred)
         predictions.append(x0_pred)
     return Samples(visited, torch.stack(xs), torch.stack(predictions))
+
+
+def aligned(denoise: Denoise, mask: Tensor | None = None, recentred: bool = False) -> Denoise:
+    """A denoiser whose prediction is superposed on x_t, without reflection, before a sampler uses it.
+
+    Where training left the orientation free, each x0_pred has one of its own, and a sampler that mixes it with x_t
+    walks towards a turned protein. Boltz-1 aligns its reverse steps likewise (Wohlwend et al. 2024). The mask (B, L)
+    tells points from padding; chains move together. `recentred` moves the prediction to the origin after that, where
+    training had its proteins.
+    """
+    def on_x_t(x: Tensor, t: Tensor) -> Tensor:
+        x0_pred = superpose(denoise(x, t), x, mask)                     # (B, L, 3)
+        return centred(x0_pred, mask) if recentred else x0_pred
+
+    return on_x_t
 
 
 def ddpm_step(x: Tensor, x0: Tensor, z: Tensor, ab_t: Tensor, ab_u: Tensor) -> Tensor:

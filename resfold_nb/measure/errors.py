@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from resfold_nb.data import Batch, random_rotations, residue_centroids, rmsd, rmse
-from resfold_nb.diffusion import Denoise, Samples, Schedule, ddim, ddpm
+from resfold_nb.diffusion import Denoise, Samples, Schedule, aligned, ddim, ddpm
 from resfold_nb.engine import replayed
 from resfold_nb.model import Features, Predictor
 
@@ -110,12 +110,16 @@ def measuring_noise(batch: Batch, draws: int, seed: int) -> Tensor:
 
 
 def sample(predictor: Predictor, batch: Batch, *, copies: int = 4, sampler: str = "ddpm", seed: int = MEASURING_SEED,
-           timesteps: Sequence[int] | None = None, x0_clamp: float | None = None, signal: bool = False) -> Samples:
+           timesteps: Sequence[int] | None = None, x0_clamp: float | None = None, signal: bool = False,
+           align: str | None = None) -> Samples:
     """Structures sampled from pure noise at t = T - 1, `copies` of each protein in turn.
 
     Noise comes from `seed` on the CPU: the same for every model and device. `signal` starts from a x0 + s eps
-    instead, as training has it at t = T - 1.
+    instead, as training has it at t = T - 1. `align` superposes each prediction on x_t ("aligned"), and moves it to the
+    origin after that ("recentred").
     """
+    if align not in (None, "aligned", "recentred"):
+        raise ValueError(f"align is {align!r}; choose one of None, 'aligned', 'recentred'")
     predictor.eval()
     batch = batch.to(predictor.a.device, predictor.a.dtype)
     calls = predictor.schedule.timesteps - 1 if timesteps is None else len(timesteps)
@@ -125,6 +129,8 @@ def sample(predictor: Predictor, batch: Batch, *, copies: int = 4, sampler: str 
         t = torch.full((len(start),), first, device=start.device)
         start = predictor.add_noise(batch.x0.repeat_interleave(copies, 0), start, t)
     denoise = replayed(predictor.denoiser_for(Features.of(batch)), start.device)
+    if align is not None:
+        denoise = aligned(denoise, batch.point_mask.repeat_interleave(copies, 0), align == "recentred")
     walk = {"ddpm": ddpm, "ddim": ddim}[sampler]
     return walk(denoise, predictor.schedule, start, timesteps=timesteps, noise=torch.stack(steps), x0_clamp=x0_clamp)
 

@@ -12,7 +12,7 @@ from IPython.display import HTML, display
 from resfold_nb.show.frames import scatter
 from resfold_nb.show.theme import PALETTE
 from resfold_nb.show.view import source, svg_image
-from resfold_nb.studies.plans import FALLS, PLANNED
+from resfold_nb.studies.repairs import FALLS, PLANNED
 from resfold_nb.verdict import Finding, Judgement, Rule
 from resfold_nb.verdict.report_run import NEAR, REPORT
 

@@ -14,7 +14,7 @@ from resfold_nb.diffusion import FORMS
 from resfold_nb.show.charts import GOAL_DASH, Line, log_axis, panels
 from resfold_nb.show.theme import PALETTE, SERIES, figure
 from resfold_nb.studies import ends
-from resfold_nb.studies.plans import FORM_NAMES
+from resfold_nb.studies.cell import FORM_NAMES
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import partial
 from itertools import combinations, product
 
 from resfold_nb.model import AtomSize
-from resfold_nb.studies.proteins import FIRST_TEN, HUNDRED, TEN_CHAINS, dimers
+from resfold_nb.studies.cell import Cell, Variant, changed, unique
+from resfold_nb.studies.proteins import FIRST_TEN, HUNDRED, TEN_CHAINS
+from resfold_nb.studies.repairs import frame, report_run, report_run_full, weight
 from resfold_nb.training import Curriculum, Recipe, Rollout, named_recipe
 from resfold_nb.training.recipes import FROZEN_ON
 
@@ -16,45 +17,6 @@ FORMS_COMPARED = ("residual", "x0", "skip_unscaled", "scaled_no_skip")
 CONTRAST_PROTEINS = ("1HZ6_A", "1R69_A", "1TG0_A", "1CY5_A")
 SEEDS = 3
 CLAMPED = dict(marks=5, measured="core")  # measured at fewer steps, sampled with and without clamp
-
-FORM_NAMES = {"residual": "scaled residual", "x0": "A", "eps": "B", "v": "C", "edm": "EDM",
-              "skip_unscaled": "skip, no scale", "scaled_no_skip": "scale, no skip"}
-SETTING_NAMES = {"well fed": "one protein", "rotated": "random rotations"}
-
-Variant = Callable[[Recipe], Recipe]
-
-
-@dataclass(frozen=True)
-class Cell:
-    """One run of a study."""
-
-    recipe: Recipe
-    protein: str  # an id, or a set of `settings`
-    seed: int
-    profile: str
-    marks: int | tuple[int, ...] = 14  # at about how many steps it is measured on the way, besides the first and the
-    #                                    last; or at which
-    copies: int = 4  # structures sampled at each measurement of one protein
-    measured: str = "all"  # key of `quantities.MEASURED`, what is measured once more at the end
-    variant: str = ""  # what figures call it; by its form where a plan does not say
-    setting: str = ""  # what it is trained on and how; by its recipe where a plan does not say
-    change: str = ""  # the one thing that was changed in a factor's run
-
-    def __post_init__(self) -> None:
-        """Fill in the names that the plan leaves out."""
-        object.__setattr__(self, "variant", self.variant or FORM_NAMES[self.recipe.form])
-        object.__setattr__(self, "setting", self.setting or SETTING_NAMES.get(self.recipe.name, self.recipe.name))
-
-    @property
-    def key(self) -> str:
-        """Names the run's result file."""
-        return f"{self.recipe.hash}-{self.protein}-{self.seed}"
-
-
-def changed(**changes: object) -> Variant:
-    """The variant that changes these fields, as in `Recipe.but`."""
-    return lambda recipe: recipe.but(**changes)
-
 
 def rolled(calls: int, *, share: float = 0.25, random: bool = False, through: bool = True, form: str = "x0",
            **changes: object) -> Variant:
@@ -237,22 +199,14 @@ def core(profile: str = "laptop") -> list[Cell]:
              for seed, protein, name, form in plan]
     early = 3 * len(forms) // CORE_SEEDS
     # the last seeds come last, so that an unfinished study still has every recipe
-    return _unique([*forms[:early], *_regimes(FORMS_COMPARED, CORE_PROTEINS[:1], MAP_SEEDS, profile),
+    return unique([*forms[:early], *_regimes(FORMS_COMPARED, CORE_PROTEINS[:1], MAP_SEEDS, profile),
                     *_factors(1, FACTOR_SEEDS, profile), *forms[early:]])
 
 
 def full(profile: str = "laptop") -> list[Cell]:
     """The core, every form on the regime map and both proteins, and every pair of factors: some 1,700 runs."""
-    return _unique([*core(profile), *_regimes(CORE_FORMS, CORE_PROTEINS, CORE_SEEDS, profile),
+    return unique([*core(profile), *_regimes(CORE_FORMS, CORE_PROTEINS, CORE_SEEDS, profile),
                     *_factors(2, MAP_SEEDS, profile)])
-
-
-def _unique(cells: Sequence[Cell]) -> list[Cell]:
-    """The cells without repeats of a run, in their order."""
-    found: dict[str, Cell] = {}
-    for cell in cells:
-        found.setdefault(cell.key, cell)
-    return list(found.values())
 
 
 MANY_VARIANTS = ("scaled residual", "A", "C", "A + E", "A, blind to x_t and t")
@@ -269,55 +223,7 @@ def hundred(profile: str = "laptop") -> list[Cell]:
             for seed in range(SEEDS) for setting, (protein, names, changes) in plan.items() for name in names]
 
 
-SCRIPTS: dict[str, Variant] = {
-    "e2e": lambda profile: named_recipe("train_resfold_e2e", profile),
-    "e2e, 1 draw": lambda profile: named_recipe("train_resfold_e2e", profile, accumulate=1),
-    "e2e, single steps": lambda profile: named_recipe("e2e_single_steps", profile),
-    "resfold, 1 draw": lambda profile: named_recipe("train_resfold", profile, noise_levels=1),
-    "resfold, 64 draws": lambda profile: named_recipe("train_resfold", profile)}
-"""What the report's run can have been, by the public code's two scripts: profile -> recipe."""
-
-PLANNED, FALLS = "planned rate", "rate falls"
-RATES: dict[str, Variant] = {PLANNED: changed(), FALLS: changed(planned_updates=None)}
-"""The rate over 10,000 planned updates, of which a run makes the first few; or over the run's own."""
-
-OWN_LOSS = dict(loss_space="F", superposed=False, pair_distance=0.0, contact=0.0)
-OUTPUTS: dict[str, Variant] = {
-    "scaled residual": changed(form="residual"), "A": changed(form="x0"),
-    "skip, no scale": changed(form="skip_unscaled"), "scale, no skip": changed(form="scaled_no_skip"),
-    "B, own loss": changed(form="eps", **OWN_LOSS), "C, own loss": changed(form="v", **OWN_LOSS)}
-BOTH, LONG = tuple(OUTPUTS)[:2], 4  # the forms recorded first; times the steps
-
-
-def _scripts(proteins: Sequence[str], seeds: Sequence[int], profile: str, scripts: Sequence[str] = tuple(SCRIPTS)[:4],
-             rates: Sequence[str] = tuple(RATES), outputs: Sequence[str] = BOTH, longer: int = 1) -> list[Cell]:
-    """Runs of the scripts, measured after 100, 250 and 500 micro-steps (and 1,000 and 2,000 of longer ones)."""
-    cells = []
-    for seed, protein, script, rate, output in product(seeds, proteins, scripts, rates, outputs):
-        short = SCRIPTS[script](profile)
-        recipe = OUTPUTS[output](RATES[rate](short.but(steps=longer * short.steps)))
-        marks = tuple(round(share * short.steps) for share in (0.2, 0.5, *(1, 2)[: longer // 2]))
-        cells.append(Cell(recipe, protein, seed, profile, marks=marks, copies=2, measured="calls", variant=output,
-                          setting=script, change=rate if longer == 1 else f"{rate}, {longer} x the steps"))
-    return cells
-
-
-def report_run(profile: str = "laptop") -> list[Cell]:
-    """The report's run rebuilt: scripts x rates x forms x dimers, seed by seed; and on small dimers the other forms."""
-    return [*_scripts(dimers(), range(5), profile),
-            *_scripts(dimers()[:2], range(5), profile, rates=[PLANNED], outputs=tuple(OUTPUTS)[2:])]
-
-
-def report_run_full(profile: str = "laptop") -> list[Cell]:
-    """The same with 64 draws, with every form on every dimer, and four times as long: for a GPU."""
-    return _unique([
-        *report_run(profile),
-        *_scripts(dimers(), range(3), profile, ["resfold, 64 draws"], [PLANNED], (*BOTH, "C, own loss")),
-        *_scripts(dimers(), range(5), profile, tuple(SCRIPTS), outputs=tuple(OUTPUTS)),
-        *_scripts(dimers(), range(5), profile, tuple(SCRIPTS), [PLANNED], tuple(OUTPUTS), LONG)])
-
-
 STUDIES: dict[str, Callable[[str], list[Cell]]] = {
     "contrast": contrast, "core": core, "full": full, "hundred": hundred, "report_run": report_run,
-    "report_run_full": report_run_full,
+    "report_run_full": report_run_full, "frame": frame, "weight": weight,
     **{name: partial(planned, name) for name in PLANS}}

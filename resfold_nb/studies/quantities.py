@@ -64,6 +64,12 @@ def fifty_calls(run: Run, batch: Batch, copies: int) -> dict[str, float]:
     return _sampled("sampled, 50 calls", run, batch, copies, timesteps=range(49, -1, -1))
 
 
+def aligned_errors(run: Run, batch: Batch, copies: int) -> dict[str, float]:
+    """Error of samples when each prediction is superposed on x_t, and when it is recentred after that."""
+    return {k: x for how in ("aligned", "recentred") for k, x in
+            _sampled(f"sampled, {how}", run, batch, copies, align=how).items()}
+
+
 def held_out_errors(run: Run, batch: Batch, copies: int) -> dict[str, float]:
     """Error by timestep on chains that were not trained on."""
     return _by_timestep("held out", run, held_out_batch(batch, run.recipe.point_set), draws=1)
@@ -104,7 +110,7 @@ def atom_errors(run: Run, batch: Batch, copies: int) -> dict[str, float]:
 
 MEASURED: dict[str, Callable[[Run, Batch, int], dict[str, float]]] = {
     "all": every_quantity, "core": start_errors, "structures": held_out_errors, "calls": fifty_calls,
-    "none": lambda run, batch, copies: {}}
+    "frame": aligned_errors, "few": few_step_errors, "none": lambda run, batch, copies: {}}
 
 
 def _bonds(points: np.ndarray, batch: Batch, copies: int) -> dict[str, float]:

@@ -12,6 +12,9 @@ from resfold_nb.model import Features, Predictor
 from resfold_nb.training.recipe import Recipe
 
 
+MIN_SNR = 5.0
+
+
 class Draw(NamedTuple):
     """Noise of one step: n noise levels of each protein, protein by protein."""
 
@@ -39,15 +42,29 @@ def training_loss(recipe: Recipe, model: Predictor, draw: Draw, features: Featur
     x_t = model.add_noise(draw.x0, draw.eps, draw.t)                          # (B n, N, 3)
     a, s = model.amplitudes(draw.t)                                           # (B n, 1, 1) each
     f = model.raw(x_t, draw.t, features)                                      # (B n, N, 3)
-    if recipe.loss_space == "F":
+    if recipe.loss_space == "F" and not recipe.superposed:
         return point_error(recipe, f, model.form.target(draw.x0, draw.eps, a, s), draw.mask)
-    return x0_loss(recipe, model.form.x0(x_t, f, a, s), draw, features)
+    weight = loss_weight(recipe.loss_space, model.form.c_out(a, s), a, s)     # (B n, 1, 1)
+    return x0_loss(recipe, model.form.x0(x_t, f, a, s), draw, features, weight)
 
 
-def x0_loss(recipe: Recipe, x0_pred: Tensor, draw: Draw, features: Features) -> Tensor:
-    """Error of predicted clean points (B n, N, 3), as the recipe measures it in x0 space."""
+def loss_weight(loss_space: str, c_out: Tensor, a: Tensor, s: Tensor) -> Tensor | None:
+    """What the squared error of x0_pred is multiplied with at each noise level; None for 1.
+
+    An error of F is one of x0_pred over c_out, so a loss on F has the weight 1 / c_out^2. "min-SNR" has
+    min((a / s)^2, 5) (Hang et al. 2023, arXiv 2303.09556, for networks that predict x0).
+    """
+    if loss_space == "F":
+        return c_out**-2
+    return (a / s).square().clamp(max=MIN_SNR) if loss_space == "min-SNR" else None
+
+
+def x0_loss(recipe: Recipe, x0_pred: Tensor, draw: Draw, features: Features, weight: Tensor | None = None) -> Tensor:
+    """Error of predicted clean points (B n, N, 3), as the recipe measures it in x0 space; weight (B n, 1, 1)."""
     x0, mask = draw.x0, draw.mask
-    loss = point_error(recipe, x0_pred, superpose(x0, x0_pred.detach(), mask) if recipe.superposed else x0, mask)
+    truth = superpose(x0, x0_pred.detach(), mask) if recipe.superposed else x0
+    each = (x0_pred, truth) if weight is None else (weight.sqrt() * x0_pred, weight.sqrt() * truth)
+    loss = point_error(recipe, *each, mask)
     if recipe.pair_distance:
         loss = loss + recipe.pair_distance * pair_distance_error(x0_pred, x0, mask, diagonal=recipe.public_loss)
     if recipe.contact:

@@ -114,7 +114,7 @@ class Recipe:
     scale: float | str = "own"  # divisor in Å, or "training set": the standard deviation there, or "own": for one
     #                             protein its own, for many that of the training set, or "atoms": of its own backbone
     positions: str = "chain"  # counted within each chain, gaps showing, or "across" all chains, 0 ... L - 1
-    loss_space: str = "x0"  # squared error of x0_pred, or "F", that of the raw output
+    loss_space: str = "x0"  # squared error of x0_pred, or "F", that of the raw output, or "min-SNR", x0's weighted
     superposed: bool = False  # superpose the truth on the prediction before taking the error
     pair_distance: float = 0.0  # weight of the squared error of all pair distances
     contact: float = 0.0  # weight of that of contacts, in which pairs between chains count double
@@ -131,7 +131,7 @@ class Recipe:
                 raise ValueError(f"recipe {self.name!r}: {remedy}")
 
     def _faults(self) -> list[tuple[str, bool]]:
-        choices = {"loss_space": ("x0", "F"), "precision": PRECISIONS, "time_embedding": TIME_EMBEDDINGS,
+        choices = {"loss_space": ("x0", "F", "min-SNR"), "precision": PRECISIONS, "time_embedding": TIME_EMBEDDINGS,
                    "positions": POSITIONS}
         in_f, last = self.loss_space == "F", self.timesteps - 1
         return [
@@ -146,8 +146,9 @@ class Recipe:
              isinstance(self.scale, str) and self.scale not in ("own", "atoms", "training set")),
             (f"planned_updates is {self.planned_updates}; give None for those of the run, or at least as many as its "
              f"{self.updates}", self.planned_updates is not None and self.planned_updates < self.updates),
-            ("superposition, pair distances and contacts need x0",
-             in_f and bool(self.superposed or self.pair_distance or self.contact)),
+            ("pair distances and contacts need x0", in_f and bool(self.pair_distance or self.contact)),
+            ("a superposed loss on F has no weight at t = 0, where c_out is 0; set first_timestep=1",
+             in_f and self.superposed and self.form != "x0" and self.first_timestep < 1),
             ("contacts are of centroids: leave contact at 0 with atoms", bool(self.contact) and self.atoms is not None),
             (f"a rollout of {self.rollout and self.rollout.calls} calls does not fit T = {self.timesteps}; at most {last}",
              self.rollout is not None and self.rollout.calls > last),

@@ -6,9 +6,7 @@ from 49 calls. Every run is judged alike:
     near       a run whose two errors both lie within a factor 1.5 of the report's
     explains   a script at one rate, with the scaled residual: at least half of its runs are near; "can" if any is;
                else "does not"
-    change     the ratio of errors of runs that differ in one thing, paired by protein and seed: geometric mean over
-               proteins, with Student's interval (`measure.student`)
-    answer     "better" below 1 / 1.1, "worse" above 1.1, "equivalent" between, each for the whole interval; else "open"
+    change     of one thing, and what it does to the errors: as `verdict.paired` answers it
 """
 
 from __future__ import annotations
@@ -17,8 +15,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from resfold_nb.measure import student
-from resfold_nb.studies.plans import FALLS, PLANNED
+from resfold_nb.studies.repairs import FALLS, PLANNED
+from resfold_nb.verdict.paired import PAIR, paired
 from resfold_nb.studies.proteins import dimers
 
 if TYPE_CHECKING:
@@ -27,9 +25,9 @@ if TYPE_CHECKING:
 REPORT = {"t = 49": 9.17, "sampled": 6.91}
 """The report's figures after 500 steps, in Å; the third is 0.00 at t = 0."""
 
-NEAR, ZONE = 1.5, 1.1
+NEAR = 1.5
 
-SETTING, PAIR = ["setting", "change", "variant"], ["protein", "seed"]
+SETTING = ["setting", "change", "variant"]
 
 CHANGES: dict[str, tuple[str, str, str]] = {
     "the rate falls within the run": ("change", PLANNED, FALLS),
@@ -70,29 +68,15 @@ def explains(runs: pd.DataFrame) -> pd.DataFrame:
 
 
 def changes(runs: pd.DataFrame, at: str) -> pd.DataFrame:
-    """A row a change and setting: proteins, pairs of runs, the ratio of errors, its `low` and `high`, the `answer`.
-
-    `at` is a column of `runs_of`. A setting is left out while it has no interval.
-    """
+    """What each of `CHANGES` does to a column of `runs_of` in each setting, as `verdict.paired` has it."""
     import pandas as pd
 
     sizes = {name: ("small", "large")[i // 2] for i, name in enumerate(dimers())}
     places = {name: i % 2 for i, name in enumerate(dimers())}
     by_size = runs.assign(protein=runs["protein"].map(places), size=runs["protein"].map(sizes))
-    rows = []
-    for change, (column, before, after) in CHANGES.items():
-        table, column = (by_size, "size") if column == "protein" else (runs, column)
-        rest = [name for name in SETTING if name != column]
-        pairs = table[table[column] == after].merge(table[table[column] == before], on=[*rest, *PAIR])
-        for setting, same in pairs.groupby(rest, sort=False):
-            logs = np.log(same[f"{at}_x"] / same[f"{at}_y"])
-            groups = [group.to_numpy() for _, group in logs.groupby(same["protein"])]
-            if len(groups) > 2 or len(same) > len(groups):
-                ratio, low, high = np.exp(student(groups))
-                rows.append({"what": change, "setting": ", ".join(setting), "proteins": len(groups),
-                             "pairs": len(same), "ratio": ratio, "low": low, "high": high,
-                             "answer": answer(low, high)})
-    return pd.DataFrame(rows, columns=["what", "setting", "proteins", "pairs", "ratio", "low", "high", "answer"])
+    return pd.concat([paired(by_size if column == "protein" else runs, change,
+                             ("size" if column == "protein" else column, before, after), at, SETTING)
+                      for change, (column, before, after) in CHANGES.items()], ignore_index=True)
 
 
 def headline(runs: pd.DataFrame) -> str:
@@ -109,12 +93,3 @@ def headline(runs: pd.DataFrame) -> str:
             f"- **Under which recipe**: {'; '.join(where)}.\n"
             f"- **One change at a time** makes the errors at t = 49 and of samples so many times as large (median over "
             f"settings): {'; '.join(does) or 'not recorded'}.")
-
-
-def answer(low: float, high: float) -> str:
-    """What the interval of a ratio of errors says, with a zone of equivalence of a tenth."""
-    if high < 1 / ZONE:
-        return "better"
-    if low > ZONE:
-        return "worse"
-    return "equivalent" if 1 / ZONE <= low and high <= ZONE else "open"
