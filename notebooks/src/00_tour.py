@@ -251,6 +251,6 @@ print("not answered; the solution is" if my_error is None else "right:", f"{answ
 
 # %%
 goal("scaled residual at t = 0", float(residual.errors.rmse[0]), "==", 0.0, "Å")
-metric("broken over A, mean RMSE over t", residual.errors.rmse.mean() / fixed.errors.rmse.mean())
+metric("scaled residual over A, mean RMSE over t", residual.errors.rmse.mean() / fixed.errors.rmse.mean())
 metric("fix A, mean RMSE over t", float(fixed.errors.rmse.mean()), "Å")
-metric("broken, mean RMSE over t", float(residual.errors.rmse.mean()), "Å")
+metric("scaled residual, mean RMSE over t", float(residual.errors.rmse.mean()), "Å")

@@ -356,7 +356,7 @@ print("not answered; the solution is" if my_share is None else "right:",
 metric("fix A, worst RMSE over t", fixed.errors.worst, "Å")
 metric("fix A, mean RMSE over t", float(fixed.errors.rmse.mean()), "Å")
 metric("fix A, sampled RMSE", float(plain.mean()), "Å")
-metric("broken, RMSE at t = 49", float(residual.errors.rmse[49]), "Å")
-metric("broken, mean RMSE over t", float(residual.errors.rmse.mean()), "Å")
-metric("broken over A, mean RMSE over t",
+metric("scaled residual, RMSE at t = 49", float(residual.errors.rmse[49]), "Å")
+metric("scaled residual, mean RMSE over t", float(residual.errors.rmse.mean()), "Å")
+metric("scaled residual over A, mean RMSE over t",
        float(residual.errors.rmse.mean() / fixed.errors.rmse.mean()))

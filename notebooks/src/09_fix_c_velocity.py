@@ -548,7 +548,7 @@ print("not answered; the solution is" if my_angle is None else "right:", f"{answ
 
 # %%
 metric("C, mean RMSE over t", float(end["v"].mean()), "Å")
-metric("broken, mean RMSE over t", float(end["residual"].mean()), "Å")
+metric("scaled residual, mean RMSE over t", float(end["residual"].mean()), "Å")
 metric("A, mean RMSE over t", float(end["x0"].mean()), "Å")
 metric("C, RMSE at t = 1", float(end["v"][1]), "Å")
 metric("C, RMSD of samples from 5 calls", live["v", 5], "Å")

@@ -543,4 +543,4 @@ metric("A, mean RMSE over t", float(errors["A"].rmse.mean()), "Å")
 metric("A + D over A, mean RMSE over t", float(errors["A + D"].rmse.mean() / errors["A"].rmse.mean()))
 metric("A + D, equal calls, over A, mean RMSE over t",
        float(errors["A + D, equal calls"].rmse.mean() / errors["A"].rmse.mean()))
-metric("broken, error at t = 1 along the sampler over the noised truth", compounded["scaled residual"])
+metric("scaled residual, error at t = 1 along the sampler over the noised truth", compounded["scaled residual"])

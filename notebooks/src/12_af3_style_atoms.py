@@ -568,6 +568,6 @@ print("not answered; the solution is" if my_first is None or my_middle is None e
 # %%
 metric("share of the atoms' variance that is the centroids'", share)
 metric("A with atoms, mean RMSE of centroids over t", mean[ATOMIC], "Å")
-metric("broken with atoms, mean RMSE of centroids over t", mean[BOTH], "Å")
+metric("scaled residual with atoms, mean RMSE of centroids over t", mean[BOTH], "Å")
 metric("A with centroids, mean RMSE over t", mean["A"], "Å")
 metric("A with atoms, C-N of samples, deviation", found[ATOMIC]["C-N"], "Å")

@@ -568,6 +568,6 @@ print("not answered; the solution is" if my_share_at_0 is None else "right:", f"
 metric("read t, typical error over t", typical, "timesteps")
 metric("A, mean RMSE over t", float(plain.errors.rmse.mean()), "Å")
 metric("A with linear curriculum, mean RMSE over t", float(rising.errors.rmse.mean()), "Å")
-metric("broken, mean RMSE over t", float(runs["scaled residual"].last.errors.rmse.mean()), "Å")
+metric("scaled residual, mean RMSE over t", float(runs["scaled residual"].last.errors.rmse.mean()), "Å")
 metric("A, error told a lie over told the truth", lie_cost(told["A"]))
-metric("broken, error made over error if it believed", share)
+metric("scaled residual, error made over error if it believed", share)

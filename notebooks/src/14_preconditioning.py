@@ -494,7 +494,7 @@ print("not answered; the solution is" if my_skip is None else "right:", answer)
 goal("EDM at sd 1 and C: largest difference of their places on the map",
      max(float(np.abs(getattr(PLACES["edm"], k) - getattr(PLACES["v"], k)).max())
          for k in ("copied", "amplified", "weight")), "<", 1e-9)
-metric("broken, mean RMSE over t", float(live["residual"].mean()), "Å")
+metric("scaled residual, mean RMSE over t", float(live["residual"].mean()), "Å")
 metric("A, mean RMSE over t", float(live["x0"].mean()), "Å")
 metric("EDM, mean RMSE over t", float(live["edm"].mean()), "Å")
 metric("EDM, factor between predicted and measured", off)

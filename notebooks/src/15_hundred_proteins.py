@@ -562,4 +562,4 @@ goal("mirror image of a chain, lDDT", mirrored.lddt, ">=", 0.999)
 metric("helix, held out, median RMSD", medians.loc[("no training", "helix", "held out"), "rmsd"].item(), "Å")
 metric("TM-score of unrelated chains, median", solution_3)
 for (name, which), value in live.groupby(["variant", "chains"])["rmsd"].median().items():
-    metric(f"{name.replace('scaled residual', 'broken')}, live, chains {which}, RMSD of samples", value, "Å")
+    metric(f"{name}, live, chains {which}, RMSD of samples", value, "Å")

@@ -349,7 +349,7 @@ for f, a in zip(mine.findings, mine.answers):
 # %%
 goal("claims judged", len(every), "==", sum(total.values()), "")
 mean = {form: float(run.last.errors.rmse.mean()) for form, run in runs.items()}
-metric("broken, mean RMSE over t", mean["residual"], "Å")
+metric("scaled residual, mean RMSE over t", mean["residual"], "Å")
 metric("A, mean RMSE over t", mean["x0"], "Å")
 metric("only the scale dropped, mean RMSE over t", mean["skip_unscaled"], "Å")
 metric("only the skip dropped, mean RMSE over t", mean["scaled_no_skip"], "Å")

@@ -48,7 +48,7 @@ def ddpm(denoise: Denoise, schedule: Schedule, x: Tensor, *, noise: Tensor | Non
     """Ancestral sampling, with the smaller of the two fixed variances, from x (B, L, 3) at the first timestep.
 
     `noise` (S, B, L, 3) is the z of each step, drawn by default; `timesteps` are where the network is called, falling,
-    by default T - 1 ... 1 (at t = 0 the prediction is the sample); `x0_clamp` clamps x0_pred to +- this value before each step.
+    by default T - 1 ... 1 (at t = 0 the prediction is the sample); `x0_clamp` clamps x0_pred to +- this value.
     """
     visited = visited_timesteps(timesteps, schedule)                    # S + 1, down to 0
     alpha_bar = schedule.to(x.device, x.dtype).alpha_bar                # (T,)
@@ -56,7 +56,8 @@ def ddpm(denoise: Denoise, schedule: Schedule, x: Tensor, *, noise: Tensor | Non
     for i, (t, u) in enumerate(pairwise(visited)):
         x0_pred = predict_x0(denoise, xs[-1], t, x0_clamp)              # (B, L, 3)
         z = torch.randn_like(x) if noise is None else noise[i]          # (B, L, 3)
-        xs.append(ddpm_step(xs[-1], x0_pred, z, alpha_bar[t], alpha_bar[u]) if t else x0_pred)
+        x_u = ddpm_step(xs[-1], x0_pred, z, alpha_bar[t], alpha_bar[u])
+        xs.append(x_u if t else x0_pred)                                # (B, L, 3); at t = 0 nothing is left to do
         predictions.append(x0_pred)
     return Samples(visited, torch.stack(xs), torch.stack(predictions))
 
@@ -71,7 +72,8 @@ def ddim(denoise: Denoise, schedule: Schedule, x: Tensor, *, noise: Tensor | Non
     for i, (t, u) in enumerate(pairwise(visited)):
         x0_pred = predict_x0(denoise, xs[-1], t, x0_clamp)              # (B, L, 3)
         z = torch.randn_like(x) if noise is None else noise[i]          # (B, L, 3)
-        xs.append(ddim_step(xs[-1], x0_pred, z, alpha_bar[t], alpha_bar[u], eta) if t else x0_pred)
+        x_u = ddim_step(xs[-1], x0_pred, z, alpha_bar[t], alpha_bar[u], eta)
+        xs.append(x_u if t else x0_pred)                                # (B, L, 3); at t = 0 nothing is left to do
         predictions.append(x0_pred)
     return Samples(visited, torch.stack(xs), torch.stack(predictions))
 

@@ -197,7 +197,7 @@ def _dot_axes(fig: Figure, names: Sequence[object], log_x: bool, values: pd.Seri
     fig.update_yaxes(range=[len(names) - 0.5, -0.5], tickvals=list(range(len(names))), ticks="",
                      ticktext=[str(n) for n in names], title_text=None)
     if log_x:
-        fig.update_xaxes(log_axis([values], most))
+        fig.update_xaxes(log_axis([values], most), showticklabels=names != [""])
         if np.nanmax(values) / max(np.nanmin(values), 1e-9) < 5:  # the digits 2 and 5 would leave one tick
             fig.update_xaxes(tickvals=[v * 10.0**k for k in range(-4, 5) for v in (1, 1.5, 2, 3, 5, 7)])
     fig.update_xaxes(matches="x")

@@ -63,16 +63,17 @@ def one_step(model: Predictor, batch: Batch, timesteps: Sequence[int], seed: int
 
 
 def sampling(models: Mapping[str, Predictor], batch: Batch, *, seed: int = MEASURING_SEED,
-             sampler: str = "ddpm", superposed: bool = False, x0_clamp: float | None = None, alt: str) -> Player:
+             sampler: str = "ddpm", superposed: bool = False, x0_clamp: float | None = None,
+             align: Mapping[str, str] | None = None, alt: str) -> Player:
     """Trajectories of a sampler from the same noise: x_t of each model, and its x0_pred for one.
 
-    Arguments as in `denoising`, and `x0_clamp` as in `measure.sample`; up to four models. The chart has the error of
-    x0_pred on the way.
+    Arguments as in `denoising`, and `x0_clamp` and, by name, `align` as in `measure.sample`; up to four models. The
+    chart has the error of x0_pred on the way.
     """
     _require_alike(models, 4)
     one, first = _first(batch), next(iter(models.values()))
-    made = {name: sample(model, one, copies=1, seed=seed, sampler=sampler, x0_clamp=x0_clamp)
-            for name, model in models.items()}
+    made = {name: sample(model, one, copies=1, seed=seed, sampler=sampler, x0_clamp=x0_clamp,
+                         align=(align or {}).get(name)) for name, model in models.items()}
     x = {name: s.x[:, 0].cpu() for name, s in made.items()}
     guesses = {name: torch.cat([s.x0_pred[:, 0], s.x[-1:, 0]]).cpu() for name, s in made.items()}
     if len(models) == 1:

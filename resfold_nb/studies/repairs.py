@@ -80,7 +80,7 @@ WEIGHT_TASKS = {"one protein": ("well_fed", FROZEN_ON), "random rotations": ("ro
 
 
 def weight(profile: str = "laptop") -> list[Cell]:
-    """Forms x where the loss is taken x task, five seeds, with samples of few calls; A's loss on F is its loss on x0."""
+    """Forms x where the loss is taken x task, five seeds, sampled with few calls too; A's F is x0 itself."""
     plan = product(range(5), WEIGHT_TASKS, WEIGHT_FORMS, WEIGHTS)
     return [Cell(named_recipe(recipe, profile, form=WEIGHT_FORMS[form], loss_space=space, first_timestep=1), protein,
                  seed, profile, marks=0, measured="few", variant=f"{form}, {WEIGHTS[space]}", setting=task)

@@ -57,14 +57,14 @@ def frame_runs(errors: pd.DataFrame, quantities: pd.DataFrame) -> pd.DataFrame:
         ways[way] = rows.set_index(keys)["value"]
     sampled = pd.concat(ways, names=["sampling"]).rename("sampled").reset_index()
     found = sampled.merge(steps.reset_index(), on=keys).rename(columns={"rmsd": "single"})
-    loss_turns = found["setting"].str.partition(", ")
-    found = found.assign(loss=loss_turns[0], turns=loss_turns[2], turn=found["rmse"] / found["single"],
+    parts = found["setting"].str.extract("(.*), (.*)")
+    found = found.assign(loss=parts[0], turns=parts[1], turn=found["rmse"] / found["single"],
                          excess=found["sampled"] / found["single"])
     return found[[*CELL, *PAIR, "single", "sampled", "turn", "excess"]]
 
 
 def walks_away(runs: pd.DataFrame) -> pd.DataFrame:
-    """Of each cell: proteins, the geometric means of `turn` and `excess`, the latter's `low` and `high`, the `answer`."""
+    """Of each cell: proteins, geometric means of `turn` and `excess`, the latter's `low` and `high`, the `answer`."""
     import pandas as pd
 
     rows = []
@@ -98,8 +98,8 @@ def weight_runs(errors: pd.DataFrame, quantities: pd.DataFrame) -> pd.DataFrame:
     wide = last.pivot(index=keys, columns="t", values="error").reindex(columns=AT[:3])
     few = quantities[quantities["quantity"] == "ddim, 5 calls, RMSD (Å)"].set_index(keys)["value"]
     wide = wide.join(few.rename("5 calls")).astype(float).reset_index().rename_axis(columns=None)
-    parts = wide["variant"].str.partition(", ")
-    return wide.assign(form=parts[0], loss=parts[2], own=wide["variant"])
+    parts = wide["variant"].str.extract("(.*), (.*)")
+    return wide.assign(form=parts[0], loss=parts[1], own=wide["variant"])
 
 
 def weights(runs: pd.DataFrame) -> pd.DataFrame:
