@@ -211,6 +211,7 @@ show.say("This is the laptop size on a CPU, in every profile. At full size, with
 # | [14 Preconditioning](14_preconditioning.ipynb) | one map of all forms; the causal experiment |
 # | [15 A hundred proteins](15_hundred_proteins.ipynb) | overfitting is not generalisation |
 # | [16 The verdict](16_verdict.ipynb) | every statement above, judged by rule and number |
+# | [17 The frame](17_the_frame.ipynb) | what the report did not see: a free orientation, and three repairs |
 #
 # ## Exercises
 #

@@ -14,13 +14,11 @@ profile = "laptop"
 seed = 0
 
 # %%
-from dataclasses import replace
-
 import numpy as np
 import torch
 
 from resfold_nb import measure, show, studies
-from resfold_nb.data import load, make_batch, rmse, superpose
+from resfold_nb.data import load, make_batch
 from resfold_nb.diffusion import FORMS, get_schedule
 from resfold_nb.model import count_parameters
 from resfold_nb.training import named_recipe
@@ -249,45 +247,10 @@ if grow:
              "medians).")
 
 # %% [markdown]
-# ### Why its samples suffer
-#
-# A hypothesis. *Superposed loss* superposes the truth on the prediction before it takes the error, so
-# the network may put the protein in any orientation. With the skip, $x_t$ holds it to the true one.
-# Without it the network is free to choose another. In training $x_t$ still shows the *true*
-# orientation. But in sampling the network is shown what it made itself: a turned protein, which
-# training never showed. If that is the reason, then a single step from a *perfect* structure, turned
-# the way the network turns it, must err about as much as the samples do. The full-size networks were
-# not kept, so the test is live, in this profile's size (in `laptop` for half of the steps) and with
-# one seed. (On the laptop fix A's samples are still the better ones, as the pictures say; but they err
-# more than its single steps, and that is what is to be explained.)
-
-# %%
-lenient = named_recipe("superposed_loss", profile, form="x0", steps=session.pick(ci=60, laptop=250, gpu=500))
-data = studies.batch_for(lenient, protein.id)
-turning = measure.train_and_measure(lenient, data, seed, device=session.device, marks=(), progress=show.progress)
-own = measure.sample(turning.predictor, data, copies=1, x0_clamp=lenient.x0_clamp).x0_pred[24]
-truth = data.x0.to(own)
-turned = replace(data, x0=superpose(truth, own))  # the true structure, in the network's orientation
-
-# %%
-seen = {"as in training": data, "turned as the network turns it": turned}
-measured = {name: measure.error_by_timestep(turning.predictor, b, draws=8) for name, b in seen.items()}
-samples = measure.sample(turning.predictor, data, x0_clamp=lenient.x0_clamp).final
-_, drawn = measure.sample_errors(samples, data)
-show.table([{"one step from x_t of the truth,": name, **{f"t = {t}, RMSD (Å)": e.rmsd[t] for t in (1, 25, 49)}}
-            for name, e in measured.items()],
-           f"Live: fix A in the recipe superposed loss, {lenient.steps} steps, seed {seed}, {session.device}; the network's "
-           f"orientation lies {float(rmse(turned.x0, truth)[0] * data.scale[0]):.1f} Å (RMSE) from the true one")
-as_trained, as_turned = (e.rmsd[1] for e in measured.values())
-show.say(f"Samples err by **{drawn.mean():.2f} Å** (RMSD, mean of four). One step at t = 1 errs by "
-         f"{as_trained:.2f} Å on what training shows and by **{as_turned:.2f} Å** on the same structure turned: "
-         f"{drawn.mean() / as_trained:.1f} and {drawn.mean() / as_turned:.1f} times as much in samples. The "
-         "nearer the second is to 1, the more of the samples' extra error the orientation explains.")
-
-# %% [markdown]
-# A remedy would be to turn each draw at random in training, as AlphaFold 3 does: then no orientation is
-# new. Another is to superpose each prediction on $x_t$ while sampling, as Boltz-1 does (Wohlwend et al. 2024). Try `lenient.but(rotate=True)` in the cell above; notebook 10 has a superposed
-# loss among its random rotations.
+# Why can samples err so much more than single steps? *Superposed loss* superposes the truth on the prediction
+# before it takes the error, so the network may put the protein in any orientation. With the skip, $x_t$ holds it
+# to the true one; without it the network is free to choose another, and a sampler is then shown a turned protein,
+# which training never showed. [Notebook 17](17_the_frame.ipynb) measures that, and three repairs.
 
 # %% [markdown]
 # A reading that fits the recorded pictures, from both ends of the noise:
