@@ -54,7 +54,7 @@ def train_resfold_e2e(profile: str = "laptop") -> Recipe:
     A micro-step is one noise level of one complex, or, each fifth time, a rollout; four make an update. The script
     clips the gradients of a second stage with these; that stage is left out here, so the clip is a little looser.
     """
-    return Recipe("train_resfold_e2e", size=NetworkSize(192, 5, 10, 4), steps=40 if profile == "ci" else 500,
+    return Recipe("train_resfold_e2e", size=NetworkSize(192, 5, 10, 4), steps=16 if profile == "ci" else 500,
                   noise_levels=1, accumulate=4, first_timestep=1, contact=0.1, rollout=Rollout(5, share=0.2), **PUBLIC)
 
 
