@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from resfold_nb import show
-from resfold_nb.measure import error_by_timestep, gradient_by_timestep
-from resfold_nb.data import load, make_batch
+from resfold_nb.measure import error_by_timestep, gradient_by_timestep, sample
+from resfold_nb.data import load, make_batch, superpose
 from resfold_nb.diffusion import FORMS, get_schedule
 from resfold_nb.show.charts import shared_plotly
 from resfold_nb.show.explorers import NAMES, Explorer
@@ -165,3 +165,17 @@ def test_the_explorer_has_every_pair_with_the_tables_own_numbers() -> None:
         a, s = (v[49] for v in (get_schedule(schedule).a, get_schedule(schedule).s))
         assert curves["c_out"][49] == pytest.approx(float(-s / a), rel=1e-4)
         assert curves["SNR"][0] is None and curves["ᾱ"][0] == 1
+
+
+def test_a_dimer_is_sampled_with_its_chains_apart_clamped_aligned_and_superposed() -> None:
+    batch = make_batch(load("3BPQ_A_B"))
+    model = build(named_recipe("well_fed", "ci", form="x0"))
+    made = show.sampling({"as it is": model, "aligned": model}, batch, superposed=True, x0_clamp=0.5,
+                         align={"aligned": "aligned"}, alt=ALT)
+    first, second = made.panes
+    assert first.colour == "chain" and set(first.chain) == {0, 1} and first.frames != second.frames
+    end = np.frombuffer(first.frames, "<f4").reshape(50, -1, 3)[-1]
+    x0 = sample(model, batch, copies=1, x0_clamp=0.5).final
+    assert np.allclose(end, batch.angstrom(superpose(x0, batch.x0))[0], atol=1e-3)
+    chart = made.scrubber.panes[-1]
+    assert "RMSD (Å)" in str(chart.figure), "what is superposed is drawn superposed"

@@ -65,6 +65,7 @@ def panels(groups: Mapping[str, Sequence[Line]], *, title: str, x: str, y: str, 
                         subplot_titles=[name for name in groups if name] or None)
     named: set[str] = set()
     for column, lines in enumerate(groups.values(), start=1):
+        lines = [line for line in lines if np.ndim(line.y) < 2 or np.size(line.y)]  # no runs, no line
         for line in lines:
             for trace in _traces(line, named, log_y):
                 fig.add_trace(trace, row=1, col=column)

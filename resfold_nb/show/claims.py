@@ -32,7 +32,7 @@ LABELS, PLOT, ROW = 440, 300, 22  # pixels: width of labels, width of the plot, 
 
 def report_run(runs: pd.DataFrame) -> None:
     """Draw every run of `verdict.report_run.runs_of` as a point, the report's among them."""
-    draws = runs["setting"].map(lambda name: next((d for d, _ in DRAWS if name.endswith(d)), "4 draws"))
+    draws = runs["setting"].str.extract("(1 draw|64 draws)$")[0].fillna("4 draws")
     labels = {key: ", ".join(key) for key in DRAWS}
     told = runs.assign(draws=[labels.get(key, key[1]) for key in zip(draws, runs["change"], strict=True)])
     scatter(told, x="t = 49", y="sampled", colour="draws", shape="variant",
