@@ -63,7 +63,8 @@ def pages(readme: str) -> dict[Path, str]:
 
     Raises ValueError when README lacks a marker.
     """
-    said = report_run.headline(report_run.runs_of(load("report_run")))
+    runs = load("report_run")
+    said = report_run.headline(report_run.runs_of(runs), report_run.runs_of(runs, value="rmse"))
     return {README: between(between(readme, "ledger", counts()), "report_run", said),
             VERDICTS: VERDICTS_HEAD.format_map(fixed()) + f"{ledger.markdown()}\n\n{full_size()}\n",
             SPEED: SPEED_HEAD + "\n".join((*speed(), "", "## On a GPU", "", *gpu(), ""))}

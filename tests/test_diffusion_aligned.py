@@ -27,6 +27,11 @@ def turn(seed: int) -> torch.Tensor:
                                                                              dtype=torch.float64), dim=0))
 
 
+def answering(target: torch.Tensor, rotation: torch.Tensor):
+    """A denoiser that reads its input: the target in an orientation of its own, and a share of x_t."""
+    return lambda x, t: (0.8 * target + 0.2 * x) @ rotation.T + 0.1
+
+
 def turning(target: torch.Tensor, rotation: torch.Tensor):
     """A denoiser that has learnt the target, but for an orientation and a place of its own."""
     return lambda x, t: (target @ rotation.T + 0.3).expand_as(x)
@@ -56,12 +61,16 @@ def by_hand(denoise, x: torch.Tensor, noise: torch.Tensor, recentred: bool, eta:
 def test_against_a_version_written_with_roma(recentred: bool, eta: float | None) -> None:
     truth = DIMER.x0.double()
     start, *noise = torch.randn(50, *truth.shape, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
-    noise, denoise = torch.stack(noise), turning(truth, turn(1))
+    noise, denoise = torch.stack(noise), answering(truth, turn(1))
     turned = aligned(denoise, recentred=recentred)
     ours = (ddpm(turned, linear(), start, noise=noise) if eta is None else
             ddim(turned, linear(), start, noise=noise, eta=eta)).final
     torch.testing.assert_close(ours, by_hand(denoise, start, noise, recentred, eta), atol=1e-9, rtol=1e-9)
-    assert rmsd(ours, truth)[0] < 1e-6, "a right shape in any orientation is drawn"
+    walk = ddpm if eta is None else ddim
+    free = walk(aligned(turning(truth, turn(1)), recentred=recentred), linear(), start, noise=noise).final
+    assert rmsd(free, truth)[0] < 1e-6, "a right shape in any orientation is drawn"
+    plainly = walk(denoise, linear(), start, noise=noise).final
+    assert rmsd(plainly, ours)[0] > 0.01, "alignment changes what is drawn"
 
 
 def test_alignment_keeps_a_mirror_image_a_mirror_image() -> None:

@@ -227,6 +227,7 @@ def test_losses_leave_padding_out() -> None:
 
 @pytest.mark.parametrize(("changes", "reason"), [
     ({"accumulate": 0}, "accumulate must be at least 1"),
+    ({"steps": 10}, "steps is 10, of which 4 make an update; give a multiple"),
     ({"planned_updates": 100}, "planned_updates is 100; .* at least as many as its 125"),
     ({"positions": "all"}, "positions is 'all'; use one of chain, across"),
     ({"loss_space": "F"}, "pair distances and contacts need x0"),

@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from resfold_nb.studies import batch_for
 from resfold_nb.studies.plans import STUDIES
 from resfold_nb.studies.repairs import WEIGHT_FORMS, WEIGHTS
 from resfold_nb.studies.runner import run_cell
@@ -38,7 +37,7 @@ def test_a_row_a_run_and_way_of_sampling() -> None:
     assert len(runs) == 4 * 3 * 2 * 3 and set(runs["sampling"]) == {"as it is", "aligned", "recentred"}
     assert runs["turn"].to_numpy() == pytest.approx(3.0)
     as_it_is = runs[(runs["sampling"] == "as it is") & (runs["turns"] == "as it lies")]
-    assert as_it_is["excess"].to_numpy() == pytest.approx(4.0) and set(as_it_is["loss"]) == {"superposed loss"}
+    assert as_it_is["excess"].to_numpy() == pytest.approx(4.0) == as_it_is["last"].to_numpy() and set(as_it_is["loss"]) == {"superposed loss"}
 
 
 @pytest.mark.parametrize(("excess", "word"), [(4.0, "walks away"), (1.0, "does not")])
@@ -51,7 +50,8 @@ def test_who_walks_away(excess: float, word: str) -> None:
 def test_a_cell_that_differs_between_proteins_is_open() -> None:
     runs = frame.frame_runs(*frame_tables(plain=1.5, aligned=1.0, recentred=1.0))
     runs["excess"] *= runs["protein"].map(dict(zip(PROTEINS, (0.5, 0.8, 1.2, 2.0))))
-    assert set(frame.walks_away(runs)["answer"]) >= {"open"}
+    found = frame.walks_away(runs).query("sampling == 'as it is' and turns == 'as it lies'")
+    assert found["answer"].tolist() == ["open"] and found["excess"].iloc[0] == pytest.approx(1.48, abs=0.02)
 
 
 def test_repairs_are_better_equivalent_worse_or_open() -> None:
@@ -106,9 +106,10 @@ def test_the_weights_plan_is_whole() -> None:
     assert len(cells) == 5 * 3 * (len(WEIGHT_FORMS) * len(WEIGHTS) - 1) == len({c.key for c in cells})
 
 
-def test_a_run_of_the_frame_is_measured_three_ways() -> None:
+def test_a_run_of_the_frame_is_sampled_three_ways() -> None:
     cell = next(c for c in STUDIES["frame"]("ci") if c.recipe.superposed)
     short = cell.recipe.but(steps=3)
     result = run_cell(type(cell)(short, cell.protein, 0, "ci", marks=0, measured="frame"))
-    assert {q.split(", ")[1] for q in result["quantities"]} == {"aligned", "recentred"}
-    assert batch_for(short, cell.protein).ids == (cell.protein,)
+    values = {q.split(", ")[1]: v for q, v in result["quantities"].items() if "RMSD" in q}
+    as_it_is = next(row[3] for row in result["rows"] if row[:2] == (3, "sampled"))
+    assert set(values) == {"aligned", "recentred"} and len({as_it_is, *values.values()}) == 3

@@ -8,13 +8,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from resfold_nb.data import catalogue
+from resfold_nb.data import catalogue, load
 from resfold_nb.measure import student
 from resfold_nb.studies.plans import STUDIES
 from resfold_nb.studies.repairs import FALLS, OUTPUTS, PLANNED, SCRIPTS
 from resfold_nb.studies.proteins import dimers
 from resfold_nb.verdict.paired import answer
-from resfold_nb.verdict.report_run import REPORT, changes, explains, near, runs_of
+from resfold_nb.verdict.report_run import REPORT, changes, explains, headline, near, runs_of
+
+SMALL = "a small dimer, not a large one (over Rg)"
 
 
 def made(proteins: int = 4, seeds: int = 3, **factors: float) -> pd.DataFrame:
@@ -57,20 +59,34 @@ def test_a_script_explains_the_figures_when_half_of_its_runs_are_near() -> None:
 
 def test_changes_are_paired_and_answered() -> None:
     found = changes(runs_of(made(A=0.5, **{FALLS: 1.0})), "t = 49").set_index(["what", "setting"])
+    assert set(found.index) == {("A", f"e2e, {PLANNED}"), ("the rate falls within the run", "e2e, scaled residual"),
+                                (SMALL, f"e2e, {PLANNED}, scaled residual")}, "from the report's form at the planned rate"
     assert found.loc[("A", f"e2e, {PLANNED}")].to_dict() == {
         "proteins": 4, "pairs": 12, "ratio": pytest.approx(0.5, rel=0.05), "low": pytest.approx(0.5, rel=0.1),
         "high": pytest.approx(0.5, rel=0.1), "answer": "better"}
-    assert found.loc["the rate falls within the run"]["answer"].tolist() == ["equivalent"] * 2
-    small = found.loc["a small dimer, not a large one"]
-    assert small["proteins"].tolist() == [2] * 4 and small["pairs"].tolist() == [6] * 4
-    assert not set(found.index.get_level_values(0)) & {"C, own loss", "64 draws an update, not one"}
+    assert found.loc["the rate falls within the run"]["answer"].tolist() == ["equivalent"]
+    assert found.loc[SMALL][["proteins", "pairs"]].values.tolist() == [[2, 6]]
 
 
-def test_changes_find_a_small_dimer_better() -> None:
+def test_dimers_are_compared_over_their_radius_of_gyration() -> None:
     frame = made()
-    frame.loc[frame["protein"].isin(dimers()[2:]), "rmsd"] *= 2
-    found = changes(runs_of(frame), "sampled").query("what == 'a small dimer, not a large one'")
+    for protein in dimers():
+        x = load(protein).centroids
+        size = float(np.sqrt((x**2).sum(1).mean())) * (2 if protein in dimers()[2:] else 1)
+        frame.loc[frame["protein"] == protein, "rmsd"] *= size
+    found = changes(runs_of(frame), "sampled").query("what == @SMALL")
     assert set(found["answer"]) == {"better"} and found["ratio"].between(0.48, 0.52).all()
+
+
+def test_the_headline_counts_superposed_and_plain() -> None:
+    frame = made().query("t != 25")
+    runs, plain = runs_of(frame), runs_of(frame, value="rmse")
+    said = headline(runs, plain)
+    assert "Of 24 runs" in said and "on 4 dimers with 3 seeds" in said
+    assert "24 lie within a factor 1.5 of both after superposition" in said and "and 0 without" in said
+    assert "**Where those without lie**: nowhere" in said and "*A* 1.0" in said
+    assert "e2e, planned rate: 100% of 12" in headline(plain, runs)
+    assert headline(runs.iloc[:0], plain.iloc[:0]) == "Study `report_run`: **not recorded**."
 
 
 def test_a_setting_without_an_interval_is_left_out() -> None:
@@ -96,8 +112,9 @@ def coverage(proteins: int, seeds: int, between: float, times: int = 4000) -> fl
     return float(np.mean(held))
 
 
-@pytest.mark.parametrize(("proteins", "seeds", "between"), [(4, 3, 0.0), (4, 5, 0.3), (4, 1, 0.3), (2, 3, 0.0),
-                                                            (2, 5, 0.0), (1, 3, 0.0), (1, 5, 0.0)])
+@pytest.mark.parametrize(("proteins", "seeds", "between"), [(4, 3, 0.0), (4, 5, 0.3), (4, 1, 0.3), (3, 1, 0.3),
+                                                            (3, 5, 0.3), (2, 3, 0.0), (2, 5, 0.0), (1, 3, 0.0),
+                                                            (1, 5, 0.0)])
 def test_intervals_cover_what_they_claim(proteins: int, seeds: int, between: float) -> None:
     assert coverage(proteins, seeds, between) == pytest.approx(0.95, abs=0.012)
 

@@ -42,9 +42,10 @@ session = start(profile, seed, notebook="00_tour")
 # made, and runs one before your eyes).
 
 # %%
-runs = report_run.runs_of(studies.load("report_run"))
-show.report_run(runs)
-show.say(report_run.headline(runs))
+recorded = studies.load("report_run")
+superposed, plain = (report_run.runs_of(recorded, value=value) for value in ("rmsd", "rmse"))
+show.report_run(superposed)
+show.say(report_run.headline(superposed, plain))
 
 # %% [markdown]
 # ## One protein

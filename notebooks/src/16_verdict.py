@@ -38,7 +38,8 @@ session = start(profile, seed, notebook="16_verdict")
 # change at a time does to its two figures, is the subject of [notebook 06](06_broken_residual.ipynb). In short:
 
 # %%
-show.say(report_run.headline(report_run.runs_of(studies.load("report_run"))))
+rebuilt = studies.load("report_run")
+show.say(report_run.headline(*(report_run.runs_of(rebuilt, value=value) for value in ("rmsd", "rmse"))))
 
 # %% [markdown]
 # The ledger below judges the report's *sentences*, on laptop-sized recipes with single chains: magnifying

@@ -60,16 +60,18 @@ show.figure(show.chart(lines, title=f"One step of fix A, superposed loss ({prote
             f"Error of one denoising step by timestep, plain and after superposition, live, recipe {recipe.name}, seed "
             f"{seed}. The distance between the two lines is the orientation; grey dashed: predictors that learn nothing.")
 turned, shape = (float(x[1:].mean()) for x in (last.errors.rmse, last.errors.rmsd))
-show.say(f"Mean over t = 1 … 49: **{turned:.2f} Å** plain, **{shape:.2f} Å** superposed. The shape is right "
-         f"{turned / shape:.1f} times better than its place.")
+show.say(f"Mean over t = 1 … 49: **{turned:.2f} Å** plain, **{shape:.2f} Å** superposed: the plain error is "
+         f"{turned / shape:.1f} times the superposed one. That factor is the orientation.")
 
 # %% [markdown]
 # ## Watch it turn
 #
 # Left, a sample as it is usually drawn; right, the same model, the same noise, with one line changed: each
-# prediction is superposed on $x_t$ before the step is made, as Boltz-1 does (Wohlwend et al. 2024). Grey is the
-# truth, in the orientation that training showed. Scrub from noise to structure, and watch where each
-# goes. Nothing is turned for the view.
+# prediction is superposed on $x_t$ before the step is made. The public project came to do so one day after the
+# report. (Boltz-1, which it cites, does the reverse: it turns $x_t$ onto the prediction, Wohlwend et al. 2024. For
+# a network that knows one orientation these are not the same; the second is not measured here.) Grey is the truth, in
+# the orientation that training showed. Scrub from noise to structure, and watch where each goes. Nothing is turned
+# for the view.
 
 # %%
 show.sampling({"as it is": model, "aligned": model}, batch, align={"aligned": "aligned"},
@@ -105,7 +107,8 @@ by_hand, theirs, plain = (ddpm(how, model.schedule, noise[0].to(session.device),
 goal("aligned sampling by hand against the package", float((by_hand - theirs).abs().max()), "<=", 1e-2)
 error = {name: measure.sample_errors(x.cpu(), batch)[1] for name, x in (("as it is", plain), ("aligned", theirs))}
 show.say("Four samples each, error of shape: " + "; ".join(
-    f"{name} **{x.mean():.2f} Å** ({x.min():.2f}–{x.max():.2f})" for name, x in error.items()) + ".")
+    f"{name} **{x.mean():.2f} Å** ({x.min():.2f}–{x.max():.2f})" for name, x in error.items())
+    + f". On this model aligned is {'better' if error['aligned'].mean() < error['as it is'].mean() else 'no better'}.")
 
 # %% [markdown]
 # ## An instrument for any model
@@ -114,8 +117,10 @@ show.say("Four samples each, error of shape: " + "; ".join(
 #
 # - **turn** = plain over superposed error of single steps. It is 1 where the network keeps the orientation it is
 #   shown.
-# - **excess** = superposed error of samples over superposed error of single steps, both means over t. It is about 1
-#   where the sampler meets what training showed; above 1.5 we say that it *walks away*.
+# - **excess** = superposed error of samples over that of single steps, the mean over t. Above 1.5 we say that the
+#   sampler *walks away*: it draws worse than its steps. With turn near 1 the reason is another: a form that
+#   copies $x_t$ hands its noise on. Beside it stands the error over that of the step at t = 1 alone, the call that
+#   makes the sample (a second look, added after the first runs had been seen).
 
 # %%
 samples = measure.sample(model, batch).final
@@ -128,17 +133,17 @@ show.say(f"This model, live: turn **{turn:.1f}**, excess **{excess:.1f}**.")
 #
 # 1. **A plain loss**: do not superpose. Then there is one right orientation, and the network has to keep it.
 # 2. **Random rotations in training**: turn $x_t$ and $x_0$ together by a new rotation at each draw, as AlphaFold 3
-#    does. Then every orientation has been seen, and the answer must follow $x_t$.
+#    does. Then every orientation has been seen. With a plain loss the answer must now follow $x_t$; with a superposed
+#    one nothing asks it to, but no $x_t$ is strange any more.
 # 3. **Aligned sampling**: let the sampler forget the orientation; optionally move the prediction to the origin after
 #    that (*recentred*).
 #
 # The study `frame` crosses them: {scaled residual, A, C with its own loss} × {plain, superposed} × {as it lies, random
-# rotations} × {sampling as it is, aligned, aligned and recentred}, on two chains and two dimers with up to five
-# seeds. C's own loss is on velocity; superposed, that is the superposed error over $c_\mathrm{out}^2$. The rules were
-# committed before the first run.
+# rotations} × {sampling as it is, aligned, aligned and recentred}. Its plan has two chains and two dimers with five
+# seeds; what of it is recorded stands under the picture. C's own loss is on velocity; superposed, that is the
+# superposed error over $c_\mathrm{out}^2$. The rules were committed before the first run.
 #
-# **Predict first:** which repair mends which cell? And which one will *harm* a model that never saw a rotation and
-# was trained on the plain loss?
+# **Predict first:** which repair mends which cell? And which one will *harm* a model that never saw a rotation?
 #
 # Recorded with `python -m resfold_nb study frame --out data/recorded` (CPU, profile laptop).
 
@@ -152,12 +157,12 @@ show.dots(found, value="excess", rows="cell", panel="variant", colour="sampling"
               "proteins with Student's 95 % interval; the dotted line is 1.5.")
 
 # %%
-seen = found.query("sampling == 'as it is'")
-show.say("Sampled as it is, these walk away: " + ("; ".join(
-    f"{r.variant}, {r.cell} ({r.excess:.1f}; turn {r.turn:.1f})" for r in seen.query("answer == 'walks away'").itertuples())
-    or ("none" if len(seen) else "**not recorded**")) + ".")
-show.say("These do not: " + ("; ".join(f"{r.variant}, {r.cell} ({r.excess:.1f}; turn {r.turn:.1f})" for r in seen.query(
-    "answer == 'does not'").itertuples()) or ("none" if len(seen) else "**not recorded**")) + ".")
+show.say(f"Recorded: {len(runs) // 3} runs; " + (", ".join(f"{n} seeds on {name}" for name, n in runs.groupby("protein")[
+    "seed"].nunique().items()) or "**not recorded**") + f"; cells with an interval: {len(found)}.")
+for word, says in (("walks away", "Sampled as it is, these walk away"), ("does not", "These do not"), ("open", "Open")):
+    cells = found.query("sampling == 'as it is' and answer == @word")
+    show.say(f"**{says}**: " + ("; ".join(f"{c.variant}, {c.cell} (excess {c.excess:.1f}, turn {c.turn:.1f}, over the step at "
+                                          f"t = 1 {c.last:.1f})" for c in cells.itertuples()) or "none") + ".")
 
 # %% [markdown]
 # What each repair does to the error of samples itself: left of the line it helps.
@@ -172,10 +177,9 @@ show.dots(done, value="ratio", rows="setting", panel="what", reference=1, x="err
 # %%
 for name, rows in done.groupby("what", sort=False):
     told = {word: rows.query("answer == @word")["setting"].tolist() for word in ("better", "equivalent", "worse", "open")}
-    show.say(f"**{name}** of {len(rows)} cells: " + ", ".join(f"{len(cells)} {word}" for word, cells in told.items())
+    show.say(f"**{name}**, {len(rows)} cells: " + ", ".join(f"{len(cells)} {word}" for word, cells in told.items())
              + (f". It harms {'; '.join(told['worse'])}." if told["worse"] else "."))
-if done.empty:
-    show.say("Study frame: **not recorded**. At full size, in `train_resfold` whole: **not recorded**.")
+show.say("At full size, in `train_resfold` whole: **not recorded**.")
 
 # %% [markdown]
 # ## What to take away

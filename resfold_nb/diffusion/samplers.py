@@ -82,7 +82,8 @@ def aligned(denoise: Denoise, mask: Tensor | None = None, recentred: bool = Fals
     """A denoiser whose prediction is superposed on x_t, without reflection, before a sampler uses it.
 
     Where training left the orientation free, each x0_pred has one of its own, and a sampler that mixes it with x_t
-    walks towards a turned protein. Boltz-1 aligns its reverse steps likewise (Wohlwend et al. 2024). The mask (B, L)
+    walks towards a turned protein. The public project came to align its steps so; Boltz-1 (Wohlwend et al. 2024) turns
+    x_t onto the prediction instead, which is another thing for a network that knows one orientation. The mask (B, L)
     tells points from padding; chains move together. `recentred` moves the prediction to the origin after that, where
     training had its proteins.
     """

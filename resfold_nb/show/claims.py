@@ -30,17 +30,18 @@ DRAWS = {("1 draw", PLANNED): "#D55E00", ("1 draw", FALLS): "#F2B38A", ("4 draws
 LABELS, PLOT, ROW = 440, 300, 22  # pixels: width of labels, width of the plot, height of a row
 
 
-def report_run(runs: pd.DataFrame) -> None:
-    """Draw every run of `verdict.report_run.runs_of` as a point, the report's among them."""
+def report_run(runs: pd.DataFrame, plain: bool = False) -> None:
+    """Draw every run of `verdict.report_run.runs_of` as a point, the report's among them; `plain` names the errors."""
+    kind, how = ("RMSE", "plain") if plain else ("RMSD", "superposed")
     draws = runs["setting"].str.extract("(1 draw|64 draws)$")[0].fillna("4 draws")
     labels = {key: ", ".join(key) for key in DRAWS}
     told = runs.assign(draws=[labels.get(key, key[1]) for key in zip(draws, runs["change"], strict=True)])
     scatter(told, x="t = 49", y="sampled", colour="draws", shape="variant",
             star=("the report", *REPORT.values(), NEAR), colours={labels[key]: colour for key, colour in DRAWS.items()},
-            titles={"t = 49": "error of one step at t = 49, RMSD (Å)", "sampled": "error of samples, RMSD (Å)",
+            titles={"t = 49": f"error of one step at t = 49, {kind} (Å)", "sampled": f"error of samples, {kind} (Å)",
                     "draws": "draws an update, rate", "variant": "form"},
-            title="The report's run, rebuilt: every run a point",
-            alt=f"{len(runs)} recorded runs (CPU, profile laptop, after 500 micro-steps): superposed error at t = 49 "
+            title=f"The report's run, rebuilt: every run a point ({how})",
+            alt=f"{len(runs)} recorded runs (CPU, profile laptop, after 500 micro-steps): {how} error at t = 49 "
                 "against that of samples. Colour: noise levels drawn in an update and the rate; symbol: the form. "
                 f"The star is the report's run; the dotted frame holds what lies within a factor {NEAR:g} of it.")
 

@@ -131,7 +131,8 @@ def scatter(frame: pd.DataFrame, *, x: str, y: str, titles: Mapping[str, str], t
     import plotly.express as px
 
     fig = px.scatter(frame, x=x, y=y, color=colour, symbol=shape, color_discrete_map=dict(colours), opacity=0.8,
-                     category_orders={colour: list(colours)}, hover_data=["protein", "seed"], labels=dict(titles))
+                     category_orders={colour: list(colours)}, labels=dict(titles),
+                     hover_data=["setting", "change", "protein", "seed"])
     name, at_x, at_y, factor = star
     fig.add_shape(type="rect", x0=at_x / factor, x1=at_x * factor, y0=at_y / factor, y1=at_y * factor,
                   line=dict(dash="dot", width=1, color=PALETTE["ink"]))

@@ -22,7 +22,7 @@ from resfold_nb.training.rollout import rollout_loss
 
 @dataclass(frozen=True)
 class State:
-    """A run after `step` optimiser steps, 0 (the network as initialised) to `recipe.steps`."""
+    """A run after `step` steps, 0 (the network as initialised) to `recipe.steps`; see `Recipe.accumulate`."""
 
     step: int
     loss: Tensor  # detached, on the device, NaN at step 0; reading it waits for a GPU

@@ -38,7 +38,7 @@ def draw(recipe: Recipe, batch: Batch, features: Features, generator: torch.Gene
 
 
 def training_loss(recipe: Recipe, model: Predictor, draw: Draw, features: Features) -> Tensor:
-    """The recipe's loss, a scalar, averaged over noise levels, points and axes."""
+    """The recipe's loss, a scalar, averaged over noise levels and points, and over axes or summed, as it says."""
     x_t = model.add_noise(draw.x0, draw.eps, draw.t)                          # (B n, N, 3)
     a, s = model.amplitudes(draw.t)                                           # (B n, 1, 1) each
     f = model.raw(x_t, draw.t, features)                                      # (B n, N, 3)
@@ -102,8 +102,8 @@ def pair_distance_error(x: Tensor, y: Tensor, mask: Tensor | None = None, diagon
 def contact_error(x: Tensor, y: Tensor, chain: Tensor, mask: Tensor | None = None) -> Tensor:
     """Mean over contacts of (|x_i - x_j| - |y_i - y_j|)^2, those between chains counted double.
 
-    A contact is a pair i < j whose true points y (B, L, 3) are closer than 1; on one `chain` (B, L) only where more
-    than 5 residues lie from i to j.
+    A contact is a pair i < j whose true points y (B, L, 3) are closer than 1; on one `chain` (B, L) only where
+    j - i > 5.
     """
     i, j = torch.triu_indices(x.shape[1], x.shape[1], 1, device=x.device)    # (L (L - 1) / 2,) each
     d_x, d_y = pair_distances(x, i, j), pair_distances(y, i, j)              # (B, L (L - 1) / 2) each

@@ -144,6 +144,8 @@ class Recipe:
             (f"first_timestep {self.first_timestep} lies outside 0 ... {last}", not 0 <= self.first_timestep <= last),
             (f"scale is {self.scale!r}; use 'own', 'atoms', 'training set' or a number of Å",
              isinstance(self.scale, str) and self.scale not in ("own", "atoms", "training set")),
+            (f"steps is {self.steps}, of which {self.accumulate} make an update; give a multiple of that",
+             self.steps % max(1, self.accumulate) != 0),
             (f"planned_updates is {self.planned_updates}; give None for those of the run, or at least as many as its "
              f"{self.updates}", self.planned_updates is not None and self.planned_updates < self.updates),
             ("pair distances and contacts need x0", in_f and bool(self.pair_distance or self.contact)),

@@ -51,8 +51,8 @@ def train_resfold(profile: str = "laptop") -> Recipe:
 def train_resfold_e2e(profile: str = "laptop") -> Recipe:
     """The public code's `train_resfold_e2e.py`, in every profile at its size: 7.5 million parameters.
 
-    A micro-step is one noise level of one complex, or, each fifth time, a rollout; four make an update. The script
-    clips the gradients of a second stage with these; that stage is left out here, so the clip is a little looser.
+    A micro-step is one noise level of one complex, or, each fifth time, a rollout; four make an update. The script's
+    second stage, which also trains the trunk on clean centroids and counts in the clipping, is left out here.
     """
     return Recipe("train_resfold_e2e", size=NetworkSize(192, 5, 10, 4), steps=16 if profile == "ci" else 500,
                   noise_levels=1, accumulate=4, first_timestep=1, contact=0.1, rollout=Rollout(5, share=0.2), **PUBLIC)

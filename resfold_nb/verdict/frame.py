@@ -7,6 +7,8 @@ and `excess`, the superposed error of samples over that of single steps (both er
 
     walks away   the whole interval of `excess` (geometric mean over proteins, `measure.student`) lies above 1.5;
                  "does not" where it lies below; else "open"
+    last         added after the first runs had been seen: the same over the single step at t = 1, the call that makes
+                 a sample. A form that copies x_t errs little there, and may have an excess without any turn
     a repair     what it does to the superposed error of samples, as `verdict.paired` answers it. It *mends* a cell that
                  walks away where it is better, and *harms* where it is worse.
 
@@ -42,7 +44,7 @@ AT = ["t = 1", "t = 49", "sampled", "5 calls"]
 
 
 def frame_runs(errors: pd.DataFrame, quantities: pd.DataFrame) -> pd.DataFrame:
-    """A row a run and way of sampling: CELL, protein, seed, `single` and `sampled` (Å, superposed), `turn`, `excess`.
+    """A row a run and way of sampling: CELL, PAIR, `single`, `sampled` (Å, superposed), `turn`, `excess`, `last`.
 
     The arguments are the tables "errors" and "quantities" of study `frame`.
     """
@@ -51,6 +53,7 @@ def frame_runs(errors: pd.DataFrame, quantities: pd.DataFrame) -> pd.DataFrame:
     keys = ["variant", "setting", *PAIR]
     last = errors[errors["step"] == errors["steps"]]
     steps = last[last["t"].isin(list(range(1, 50)))].groupby(keys, sort=False)[["rmse", "rmsd"]].mean()
+    steps["first"] = last[last["t"] == 1].set_index(keys)["rmsd"]
     ways = {"as it is": last[last["t"] == "sampled"].set_index(keys)["rmsd"]}
     for way in ("aligned", "recentred"):
         rows = quantities[quantities["quantity"] == f"sampled, {way}, RMSD (Å)"]
@@ -59,12 +62,12 @@ def frame_runs(errors: pd.DataFrame, quantities: pd.DataFrame) -> pd.DataFrame:
     found = sampled.merge(steps.reset_index(), on=keys).rename(columns={"rmsd": "single"})
     parts = found["setting"].str.extract("(.*), (.*)")
     found = found.assign(loss=parts[0], turns=parts[1], turn=found["rmse"] / found["single"],
-                         excess=found["sampled"] / found["single"])
-    return found[[*CELL, *PAIR, "single", "sampled", "turn", "excess"]]
+                         excess=found["sampled"] / found["single"], last=found["sampled"] / found["first"])
+    return found[[*CELL, *PAIR, "single", "sampled", "turn", "excess", "last"]]
 
 
 def walks_away(runs: pd.DataFrame) -> pd.DataFrame:
-    """Of each cell: proteins, geometric means of `turn` and `excess`, the latter's `low` and `high`, the `answer`."""
+    """Of each cell: proteins, geometric means of `turn`, `last` and `excess`, its `low` and `high`, the `answer`."""
     import pandas as pd
 
     rows = []
@@ -73,8 +76,8 @@ def walks_away(runs: pd.DataFrame) -> pd.DataFrame:
         if len(groups) > 2 or len(same) > len(groups):
             found = Interval(*np.exp(student(groups)))
             word = "walks away" if found.low > WALKS else "does not" if found.high < WALKS else "open"
-            rows.append((*cell, len(groups), np.exp(np.log(same["turn"]).mean()), *found, word))
-    return pd.DataFrame(rows, columns=[*CELL, "proteins", "turn", "excess", "low", "high", "answer"])
+            rows.append((*cell, len(groups), *np.exp(np.log(same[["turn", "last"]]).mean()), *found, word))
+    return pd.DataFrame(rows, columns=[*CELL, "proteins", "turn", "last", "excess", "low", "high", "answer"])
 
 
 def repairs(runs: pd.DataFrame) -> pd.DataFrame:
