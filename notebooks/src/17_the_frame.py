@@ -134,7 +134,8 @@ show.say(f"This model, live: turn **{turn:.1f}**, excess **{excess:.1f}**.")
 # 1. **A plain loss**: do not superpose. Then there is one right orientation, and the network has to keep it.
 # 2. **Random rotations in training**: turn $x_t$ and $x_0$ together by a new rotation at each draw, as AlphaFold 3
 #    does. Then every orientation has been seen. With a plain loss the answer must now follow $x_t$; with a superposed
-#    one nothing asks it to, but no $x_t$ is strange any more.
+#    one nothing asks it to, but no $x_t$ is strange any more. (Budgets are equal, 600 steps: a network that must
+#    follow every orientation has more to learn in them.)
 # 3. **Aligned sampling**: let the sampler forget the orientation; optionally move the prediction to the origin after
 #    that (*recentred*).
 #
