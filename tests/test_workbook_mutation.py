@@ -54,7 +54,7 @@ MUTATIONS = (
         "an optimiser that does nothing",
         FIX_A,
         "training/loop.py",
-        "        optimiser.step()\n",
+        "            optimiser.step()\n",
         "",
     ),
     Mutation(
@@ -70,6 +70,20 @@ MUTATIONS = (
         "training/rollout.py",
         "first = recipe.timesteps - 1",
         "first = recipe.timesteps - 2",
+    ),
+    Mutation(
+        "the public code's error averaged over axes",
+        "06_broken_residual",
+        "training/losses.py",
+        "return 3 * loss if recipe.public_loss else loss",
+        "return loss",
+    ),
+    Mutation(
+        "a prediction that is not aligned",
+        "17_the_frame",
+        "diffusion/samplers.py",
+        "x0_pred = superpose(denoise(x, t), x, mask)",
+        "x0_pred = denoise(x, t)",
     ),
 )
 
