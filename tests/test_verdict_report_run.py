@@ -82,7 +82,7 @@ def test_the_headline_counts_superposed_and_plain() -> None:
     frame = made().query("t != 25")
     runs, plain = runs_of(frame), runs_of(frame, value="rmse")
     said = headline(runs, plain)
-    assert "Of 24 runs" in said and "on 4 dimers with 3 seeds" in said
+    assert "Of 24 runs" in said and "on 4 dimers (3 seeds at most)" in said
     assert "24 lie within a factor 1.5 of both after superposition" in said and "and 0 without" in said
     assert "**Where those without lie**: nowhere" in said and "*A* 1.0" in said
     assert "e2e, planned rate: 100% of 12" in headline(plain, runs)

@@ -105,16 +105,21 @@ def headline(runs: pd.DataFrame, plain: pd.DataFrame) -> str:
         return "Study `report_run`: **not recorded**."
     where = [f"{row.setting}, {row.change}: {row.share:.0%} of {row.count}" for row in explains(plain).itertuples()
              if row.share]
-    does = []
-    for at in REPORT:
-        each = [f"*{what}* {rows['ratio'].median():.2f} ({rows['ratio'].min():.2f} to {rows['ratio'].max():.2f}; of "
-                f"{len(rows)} settings {sum(rows['answer'] == 'better')} better, {sum(rows['answer'] == 'worse')} worse)"
-                for what, rows in changes(runs, at).groupby("what", sort=False)]
-        does += [f"{at}: {'; '.join(each)}"] if each else []
+    does = [f"{at}: " + "; ".join(f"*{what}* {_typical(rows)}" for what, rows in found.groupby("what", sort=False))
+            for at in REPORT if len(found := changes(runs, at))]
+    seeds = own["seed"].nunique()
     return (f"- **The report's {' and '.join(f'{x} Å' for x in REPORT.values())}** (t = 49, sampled). Of {len(own)} "
-            f"runs with its own form, rebuilt from the public code on {own['protein'].nunique()} dimers with "
-            f"{own['seed'].nunique()} seeds at most, {near(own).sum()} lie within a factor {NEAR} of both after "
+            f"runs with its own form, rebuilt from the public code on {own['protein'].nunique()} dimers "
+            f"({seeds} seed{'s' * (seeds > 1)} at most), {near(own).sum()} lie within a factor {NEAR} of both after "
             f"superposition, as the public code measured, and {near(own_plain).sum()} without.\n"
             f"- **Where those without lie**: {'; '.join(where) or 'nowhere'}.\n"
-            f"- **One change at a time**, superposed errors after over before, median and range over settings. "
-            f"{'. '.join(does) or 'Not recorded'}.")
+            f"- **One change at a time**, superposed errors after over before. {'. '.join(does) or 'Not recorded'}.")
+
+
+def _typical(rows: pd.DataFrame) -> str:
+    """A change's ratio: its interval in one setting, or median and range over several."""
+    if len(rows) == 1:
+        return "{ratio:.2f} (95 % interval {low:.2f} to {high:.2f}: {answer})".format_map(rows.iloc[0])
+    ratio, said = rows["ratio"], rows["answer"].value_counts()
+    return (f"{ratio.median():.2f} ({ratio.min():.2f} to {ratio.max():.2f} in {len(rows)} settings: "
+            f"{', '.join(f'{n} {word}' for word, n in said.items())})")
