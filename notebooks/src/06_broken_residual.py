@@ -96,7 +96,7 @@ goal("rate by hand less the package's", abs(rate(125) - 1e-3 * learning_rate(rec
 # **Predict first:** which of the two will be larger in the end, the error at t = 49 or that of samples?
 
 # %%
-MARKS = [round(x * recipe.steps) for x in session.pick(ci=(0.5, 1), laptop=(0.1, 0.25, 0.5, 1), gpu=(0.1, 0.25, 0.5, 1))]
+MARKS = [round(x * recipe.steps) for x in session.pick(ci=(0.5, 1), laptop=(0.2, 0.5, 1), gpu=(0.2, 0.5, 1))]
 figures = {}
 for state in tqdm(train(recipe, batch, seed, session.device), total=recipe.steps + 1, desc=recipe.name, mininterval=1):
     if state.step in MARKS:
@@ -252,7 +252,7 @@ show.table(rows, "The scale of the report's table is c_out; the last two columns
 # All three, by autograd in the real, untrained network:
 
 # %%
-recipe = named_recipe("starved", profile, form="residual", steps=session.pick(ci=150, laptop=250, gpu=500))
+recipe = named_recipe("starved", profile, form="residual", steps=session.pick(ci=150, laptop=150, gpu=500))
 untrained = build(recipe, seed, session.device)
 gradients = {"at initialisation": measure.gradient_by_timestep(untrained, batch, draws=2)}
 g = gradients["at initialisation"]
@@ -282,12 +282,12 @@ metric("gradient over weights, t = 1 over t = 49, untrained", g.at_weights[1] / 
 # %% [markdown]
 # ## The form failing, live
 #
-# The recipe *starved* is a deep, narrow network that sees one noise level a step, here for 250
-# steps (150 in `ci`; the recorded runs below make 500). It was chosen for its contrast on protein L;
+# The recipe *starved* is a deep, narrow network that sees one noise level a step, here for 150
+# steps (the recorded runs below make 500). It was chosen for its contrast on protein L;
 # notebook 07 shows what it does on proteins it was not chosen on.
 
 # %%
-marks = measure.marks_for(recipe.steps, session.pick(ci=3, laptop=5, gpu=12))
+marks = measure.marks_for(recipe.steps, session.pick(ci=3, laptop=4, gpu=12))
 SCOPED, seen = (0, 1, 5, 10, 20, 30, 40, 49), []
 measured, moments = [], {recipe.steps // 10, recipe.steps}
 for state in tqdm(train(recipe, batch, seed, session.device), total=recipe.steps + 1,
