@@ -21,7 +21,8 @@ show.setup()
 batch = make_batch(load("1WY3_A"))
 recipe = training.named_recipe("well_fed", "ci").but(steps=2)
 models = {form: training.build(recipe.but(form=form)) for form in ("residual", "x0")}
-scope = show.Scope.joined([show.scope_of(state, batch, (0, 25, 49)) for state in training.train(recipe, batch)])""",
+scope = show.Scope.joined([show.scope_of(state, batch, (0, 25, 49)) for state in training.train(recipe, batch)
+                           if state.step in (0, 2)])""",
          "show.denoising(models, batch, alt='Two models denoise.')",
          "show.explorer(alt='Schedules and forms.')",
          "show.gradient_scope(scope, batch, title='Gradient', alt='Gradient by t and step.')")
