@@ -425,7 +425,7 @@ for name, runs in last.groupby("recipe", sort=False):
 #   t cannot explain a failure at t = 49; but an error that stays at t = 1 is another matter, and
 #   every sample ends there.
 #
-# # The next notebook changes the form and nothing else.
+# The next notebook changes the form and nothing else.
 #
 # ## Exercises
 #
