@@ -66,3 +66,9 @@ def test_every_run_is_a_point_and_the_report_a_star(drawn: list[Any]) -> None:
 def test_log_axes_write_their_ticks_out_where_they_fit(values: list[float], ticks: str) -> None:
     axis = log_axis([values, [0.0, np.nan]])
     assert ("tickvals" in axis) == (ticks == "written out") and ("dtick" in axis) == (ticks == "decades")
+
+
+def test_a_narrow_log_axis_has_more_ticks_than_one() -> None:
+    narrow, usual = (log_axis([values])["tickvals"] for values in ([2.1, 4.9], [2.1, 49.0]))
+    assert [t for t in narrow if 2 <= t <= 5] == [2, 3, 5]
+    assert [t for t in usual if 2.1 <= t <= 49] == [5, 10, 20]

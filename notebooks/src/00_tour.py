@@ -34,8 +34,8 @@ session = start(profile, seed, notebook="00_tour")
 # After 500 steps on one protein its model errs by 0.00 Å at t = 0, where nothing is left to do, by **9.17 Å**
 # at t = 49, where almost all is noise, and draws the protein from noise with an error of **6.91 Å**. The
 # report blames a square root in front of the network's output. It gives no recipe; but two training scripts
-# of the public code stood beside it. So we rebuilt the run from them, at its own size and on complexes of two
-# chains as they do, and changed one thing at a time: the learning rate, the number of noise levels in an
+# of the public code stood beside it. So we rebuilt what the run can have been, at their size and on complexes of
+# two chains as they do, and changed one thing at a time: the learning rate, the number of noise levels in an
 # update, the form. **Predict first:** which of these mends the two figures most?
 #
 # Every point is a run, the star is the report's ([notebook 06](06_broken_residual.ipynb) says how they were
@@ -201,7 +201,7 @@ show.say("This is the laptop size on a CPU, in every profile. At full size, with
 # | [03 The trunk](03_trunk.ipynb) | residue type, position and points become tokens, by hand |
 # | [04 The denoiser](04_denoiser.ipynb) | time, gates and the coordinate head, by hand |
 # | [05 Training and sampling](05_training_and_sampling.ipynb) | the loop, DDPM and DDIM, by hand |
-# | [06 The report's run](06_broken_residual.ipynb) | rebuilt at its own size, one change at a time; then the form taken apart |
+# | [06 The report's run](06_broken_residual.ipynb) | what it can have been, one change at a time; then the form taken apart |
 # | [07 Fix A](07_fix_a_direct_x0.ipynb) | direct x0, and which of its two changes matters |
 # | [08 Fix B](08_fix_b_epsilon.ipynb) | predict the noise |
 # | [09 Fix C](09_fix_c_velocity.ipynb) | predict the velocity; few steps; any orientation |

@@ -3,8 +3,7 @@
 #
 # A [report](00_tour.ipynb) says that a small diffusion model cannot memorise even one protein, and
 # blames a factor in front of the network's output: the scaled residual (the report's). It gives three
-# numbers and no recipe. Here its run is rebuilt from what the public code says, in each way it can have
-# been, to see where such numbers lie. Then the form is taken apart under a magnifying glass.
+# numbers and no recipe. Here what its run can have been is rebuilt from the public code's two scripts, to see where such numbers lie. Then the form is taken apart under a magnifying glass.
 #
 # **You will learn** to rebuild somebody else's run; to ask which *one* change mends it, before you
 # blame a formula; to separate three things that are easily called *the gradient*.
@@ -42,7 +41,7 @@ session = start(profile, seed, notebook="06_broken_residual")
 # |---|---|---|---|
 # | `train_resfold`, 64 draws (13.8 million parameters) | one update of 64 noise levels, t = 0 … 49 | the report measures t = 0, says that 2 % of draws are t = 0 and that samples pass it | looks at step 1,000 first |
 # | `train_resfold`, 1 draw | one update of one noise level | the same | the same, and nobody's default |
-# | `train_resfold_e2e` (7.5 million) | a *micro-step*: one noise level; four make an update, so 500 steps are 125 updates; every fifth is a rollout | looks at step 500; can draw one protein only once a step | t from 1; rollouts are what the report *proposes*, so they may be younger |
+# | `train_resfold_e2e` (7.5 million) | a *micro-step*: one noise level; four make an update, so 500 steps are 125 updates; 20 % of them, here each fifth, are rollouts | looks at step 500; can draw one protein only once a step | t from 1; rollouts are what the report *proposes*, so they may be younger |
 # | the same, t from 0, no rollouts | as above | both at once | a guess |
 #
 # Which one it was cannot be known. Its RMSE may be plain or superposed: the report does not say. Somebody may have
@@ -162,6 +161,9 @@ for said, each in (("After superposition", runs), ("Plain", plainly)):
     table = judged.explains(each)
     show.say(f"**{said}**, runs of the scaled residual within a factor of 1.5 of both figures: " + ("; ".join(
         f"{row.setting}, {row.change}: {row.share:.0%} of {row.count}" for row in table.itertuples()) or "not recorded") + ".")
+words = judged.explains(runs)["word"].value_counts()  # of the rule that was committed before the runs
+show.say("By the rule, a script at one rate *explains* the figures with half of its runs, *can* with any: "
+         + (", ".join(f"{n} **{word}**" for word, n in words.items()) or "**not recorded**") + ".")
 lacking = [name for name in ("resfold, 64 draws", "skip, no scale", "scale, no skip", "B, own loss", "C, own loss")
            if name not in {*runs["setting"], *runs["variant"]}]
 seeds = ", ".join(f"{n} on {name}" for name, n in runs.groupby("protein")["seed"].nunique().items())
@@ -282,8 +284,8 @@ metric("gradient over weights, t = 1 over t = 49, untrained", g.at_weights[1] / 
 # %% [markdown]
 # ## The form failing, live
 #
-# The recipe *starved* is a deep, narrow network that sees one noise level a step, here for 150
-# steps (the recorded runs below make 500). It was chosen for its contrast on protein L;
+# The recipe *starved* is a deep, narrow network that sees one noise level a step, here for fewer
+# steps than the recorded runs below. It was chosen for its contrast on protein L;
 # notebook 07 shows what it does on proteins it was not chosen on.
 
 # %%

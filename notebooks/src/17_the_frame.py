@@ -67,8 +67,8 @@ show.say(f"Mean over t = 1 … 49: **{turned:.2f} Å** plain, **{shape:.2f} Å**
 # ## Watch it turn
 #
 # Left, a sample as it is usually drawn; right, the same model, the same noise, with one line changed: each
-# prediction is superposed on $x_t$ before the step is made. The public project came to do so one day after the
-# report. (Boltz-1, which it cites, does the reverse: it turns $x_t$ onto the prediction, Wohlwend et al. 2024. For
+# prediction is superposed on $x_t$ before the step is made. The public project came to offer that one day after the
+# report, off by default. (Boltz-1 does the reverse: it turns $x_t$ onto the prediction, Wohlwend et al. 2024. For
 # a network that knows one orientation these are not the same; the second is not measured here.) Grey is the truth, in
 # the orientation that training showed. Scrub from noise to structure, and watch where each goes. Nothing is turned
 # for the view.
@@ -134,8 +134,8 @@ show.say(f"This model, live: turn **{turn:.1f}**, excess **{excess:.1f}**.")
 # 1. **A plain loss**: do not superpose. Then there is one right orientation, and the network has to keep it.
 # 2. **Random rotations in training**: turn $x_t$ and $x_0$ together by a new rotation at each draw, as AlphaFold 3
 #    does. Then every orientation has been seen. With a plain loss the answer must now follow $x_t$; with a superposed
-#    one nothing asks it to, but no $x_t$ is strange any more. (Budgets are equal, 600 steps: a network that must
-#    follow every orientation has more to learn in them.)
+#    one nothing asks it to, but no $x_t$ is strange any more. (Budgets are equal: a network that must follow every
+#    orientation has more to learn in as many steps.)
 # 3. **Aligned sampling**: let the sampler forget the orientation; optionally move the prediction to the origin after
 #    that (*recentred*).
 #

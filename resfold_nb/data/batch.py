@@ -13,6 +13,8 @@ from torch import Tensor
 from resfold_nb.data.structure import AMINO_ACIDS, Structure, standard_deviation
 
 UNKNOWN_RESIDUE = len(AMINO_ACIDS)
+POSITIONS = ("chain", "across")
+"""How residues are counted: within each chain, or through all of them."""
 _RESIDUE_INDEX = {letter: i for i, letter in enumerate(AMINO_ACIDS)}
 
 
@@ -87,8 +89,8 @@ def make_batch(structures: Structure | Sequence[Structure], *, scale: float | st
     chosen = [structures] if isinstance(structures, Structure) else list(structures)
     if not chosen:
         raise ValueError("make_batch was given no structure; give it at least one")
-    if positions not in ("chain", "across"):
-        raise ValueError(f"positions are {positions!r}; choose one of chain, across")
+    if positions not in POSITIONS:
+        raise ValueError(f"positions are {positions!r}; choose one of {', '.join(POSITIONS)}")
     scales = [_scale_of(structure, scale, points) for structure in chosen]
     counted = [torch.as_tensor(s.position if positions == "chain" else range(len(s)), dtype=torch.int64)
                for s in chosen]

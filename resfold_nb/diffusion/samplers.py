@@ -56,8 +56,8 @@ def ddpm(denoise: Denoise, schedule: Schedule, x: Tensor, *, noise: Tensor | Non
     for i, (t, u) in enumerate(pairwise(visited)):
         x0_pred = predict_x0(denoise, xs[-1], t, x0_clamp)              # (B, L, 3)
         z = torch.randn_like(x) if noise is None else noise[i]          # (B, L, 3)
-        x_u = ddpm_step(xs[-1], x0_pred, z, alpha_bar[t], alpha_bar[u])
-        xs.append(x_u if t else x0_pred)                                # (B, L, 3); at t = 0 nothing is left to do
+        # at t = 0 no noise is left to take away
+        xs.append(ddpm_step(xs[-1], x0_pred, z, alpha_bar[t], alpha_bar[u]) if t else x0_pred)
         predictions.append(x0_pred)
     return Samples(visited, torch.stack(xs), torch.stack(predictions))
 
@@ -72,8 +72,8 @@ def ddim(denoise: Denoise, schedule: Schedule, x: Tensor, *, noise: Tensor | Non
     for i, (t, u) in enumerate(pairwise(visited)):
         x0_pred = predict_x0(denoise, xs[-1], t, x0_clamp)              # (B, L, 3)
         z = torch.randn_like(x) if noise is None else noise[i]          # (B, L, 3)
-        x_u = ddim_step(xs[-1], x0_pred, z, alpha_bar[t], alpha_bar[u], eta)
-        xs.append(x_u if t else x0_pred)                                # (B, L, 3); at t = 0 nothing is left to do
+        # at t = 0 no noise is left to take away
+        xs.append(ddim_step(xs[-1], x0_pred, z, alpha_bar[t], alpha_bar[u], eta) if t else x0_pred)
         predictions.append(x0_pred)
     return Samples(visited, torch.stack(xs), torch.stack(predictions))
 

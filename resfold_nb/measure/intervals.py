@@ -50,7 +50,8 @@ def student(groups: Sequence[np.ndarray]) -> Interval:
 
     Groups are proteins, each an array (seeds,). From three proteins on the interval is over their means, and speaks of
     proteins like them; with fewer it is over the seeds within each, of one spread, and speaks of those proteins alone.
-    It covers what it claims where the values (logarithms of errors, say) are normal: test_measure.py simulates that.
+    It covers what it claims where the values (logarithms of errors, say) are normal, as
+    tests/test_verdict_report_run.py simulates.
 
     Raises ValueError for no group, an empty one, or fewer than two values to take a spread from.
     """

@@ -6,7 +6,7 @@ from resfold_nb.show.charts import (Curves, Line, Marker, baseline_lines, chart,
 from resfold_nb.show.claims import VERDICT_MARKS, ledger, report_run
 from resfold_nb.show.explorers import Scope, explorer, gradient_scope, scope_of
 from resfold_nb.show.export import export_html
-from resfold_nb.show.frames import by_step, by_timestep, dots, look, looks, scatter
+from resfold_nb.show.frames import by_step, by_timestep, dots, look, looks
 from resfold_nb.show.live import LiveTraining, live_training
 from resfold_nb.show.molecule import structure
 from resfold_nb.show.theme import PALETTE, figure, setup, table
@@ -17,5 +17,5 @@ __all__ = ["PALETTE", "VERDICT_MARKS", "AttentionView", "Curves", "Line", "LiveT
            "Scope", "Scrubber", "Trajectory", "attention_view", "baseline_lines", "by_step", "by_timestep", "chart",
            "curves", "denoising", "dots", "explorer", "export_html", "figure", "follow", "form_line",
            "gradient_scope", "heatmap", "heatmaps", "ledger", "live_training", "look", "looks", "noising", "panels",
-           "player", "progress", "report_run", "sampling", "say", "scatter", "scope_of", "setup", "structure",
+           "player", "progress", "report_run", "sampling", "say", "scope_of", "setup", "structure",
            "table"]

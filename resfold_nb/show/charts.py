@@ -89,11 +89,15 @@ def panels(groups: Mapping[str, Sequence[Line]], *, title: str, x: str, y: str, 
 
 
 def log_axis(values: Sequence[ArrayLike], most: float = 300) -> dict[str, Any]:
-    """A logarithmic axis for these numbers: ticks at 1, 2 and 5 of each decade, or at decades beyond `most`-fold."""
+    """A logarithmic axis for these numbers: ticks at 1, 2 and 5 of each decade, or at decades beyond `most`-fold.
+
+    Within a factor of 5, where those would leave one tick, there are more.
+    """
     found = np.concatenate([np.zeros(0), *(np.ravel(np.asarray(v, dtype=float)) for v in values)])
     found = found[np.isfinite(found) & (found > 0)]
-    wide = len(found) > 0 and found.max() > most * found.min()
-    ticks = dict(dtick=1) if wide else dict(tickvals=[d * 10.0**k for k in range(-9, 10) for d in (1, 2, 5)])
+    spread = found.max() / found.min() if len(found) else 1
+    digits = (1, 1.5, 2, 3, 5, 7) if spread < 5 else (1, 2, 5)
+    ticks = dict(dtick=1) if spread > most else dict(tickvals=[d * 10.0**k for k in range(-9, 10) for d in digits])
     return dict(type="log", tickformat="~g", exponentformat="none") | ticks
 
 

@@ -40,7 +40,7 @@ def report_run(runs: pd.DataFrame, plain: bool = False) -> None:
             star=("the report", *REPORT.values(), NEAR), colours={labels[key]: colour for key, colour in DRAWS.items()},
             titles={"t = 49": f"error of one step at t = 49, {kind} (Å)", "sampled": f"error of samples, {kind} (Å)",
                     "draws": "draws an update, rate", "variant": "form"},
-            title=f"The report's run, rebuilt: every run a point ({how})",
+            title=f"What the report's run can have been: every run a point ({how})",
             alt=f"{len(runs)} recorded runs (CPU, profile laptop, after 500 micro-steps): {how} error at t = 49 "
                 "against that of samples. Colour: noise levels drawn in an update and the rate; symbol: the form. "
                 f"The star is the report's run; the dotted frame holds what lies within a factor {NEAR:g} of it.")

@@ -8,8 +8,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from resfold_nb.diffusion import FORMS
 from resfold_nb.show.charts import GOAL_DASH, Line, log_axis, panels
 from resfold_nb.show.theme import PALETTE, SERIES, figure
@@ -110,7 +108,7 @@ def dots(frame: pd.DataFrame, *, value: str, title: str, alt: str, x: str, rows:
         for at, dash in ((goal, GOAL_DASH), (reference, "solid")):
             if at is not None:
                 fig.add_vline(at, line_dash=dash, line_color=PALETTE["ink"], line_width=1, row=1, col=i)
-    _dot_axes(fig, names, log_x, frame[value] if len(frame) else np.ones(1), 400 / len(heads))
+    _dot_axes(fig, names, log_x, frame[value], 400 / len(heads))
     below = 96 if colour else 62
     fig.add_annotation(text=x if len(frame) else f"{x}: not recorded", showarrow=False, xref="paper", yref="paper",
                        x=0.5, y=0, yshift=-40, yanchor="top")
@@ -199,8 +197,6 @@ def _dot_axes(fig: Figure, names: Sequence[object], log_x: bool, values: pd.Seri
                      ticktext=[str(n) for n in names], title_text=None)
     if log_x:
         fig.update_xaxes(log_axis([values], most), showticklabels=names != [""])
-        if np.nanmax(values) / max(np.nanmin(values), 1e-9) < 5:  # the digits 2 and 5 would leave one tick
-            fig.update_xaxes(tickvals=[v * 10.0**k for k in range(-4, 5) for v in (1, 1.5, 2, 3, 5, 7)])
     fig.update_xaxes(matches="x")
 
 

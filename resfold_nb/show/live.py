@@ -196,7 +196,8 @@ def live_training(recipe: Recipe, batch: Batch, seed: int = 0, *, alt: str, ever
     steps : how many steps to train then; all of them by default.
 
     An interrupt pauses it after the step in hand. Raises ValueError for an empty `alt`, or for `every`, `draws` or
-    `steps` below 1; with `wait` also what made the training fail. Without, that stands in the widget and in `driver.error`.
+    `steps` below 1; with `wait` also what made the training fail. Without, that stands in the widget and in
+    `driver.error`.
     """
     alt = require_alt(alt, "live training")
     if steps is not None and steps < 1:

@@ -18,6 +18,7 @@ CONTRAST_PROTEINS = ("1HZ6_A", "1R69_A", "1TG0_A", "1CY5_A")
 SEEDS = 3
 CLAMPED = dict(marks=5, measured="core")  # measured at fewer steps, sampled with and without clamp
 
+
 def rolled(calls: int, *, share: float = 0.25, random: bool = False, through: bool = True, form: str = "x0",
            **changes: object) -> Variant:
     """A variant with rollouts in a `share` of its steps."""
@@ -200,13 +201,13 @@ def core(profile: str = "laptop") -> list[Cell]:
     early = 3 * len(forms) // CORE_SEEDS
     # the last seeds come last, so that an unfinished study still has every recipe
     return unique([*forms[:early], *_regimes(FORMS_COMPARED, CORE_PROTEINS[:1], MAP_SEEDS, profile),
-                    *_factors(1, FACTOR_SEEDS, profile), *forms[early:]])
+                   *_factors(1, FACTOR_SEEDS, profile), *forms[early:]])
 
 
 def full(profile: str = "laptop") -> list[Cell]:
     """The core, every form on the regime map and both proteins, and every pair of factors: some 1,700 runs."""
     return unique([*core(profile), *_regimes(CORE_FORMS, CORE_PROTEINS, CORE_SEEDS, profile),
-                    *_factors(2, MAP_SEEDS, profile)])
+                   *_factors(2, MAP_SEEDS, profile)])
 
 
 MANY_VARIANTS = ("scaled residual", "A", "C", "A + E", "A, blind to x_t and t")

@@ -61,7 +61,7 @@ def clamped_errors(run: Run, batch: Batch, copies: int) -> dict[str, float]:
 
 def fifty_calls(run: Run, batch: Batch, copies: int) -> dict[str, float]:
     """Error of samples when the network is called at t = 0 too, as `train_resfold` samples."""
-    return _sampled("sampled, 50 calls", run, batch, copies, timesteps=range(49, -1, -1))
+    return _sampled("sampled, 50 calls", run, batch, copies, timesteps=range(run.recipe.timesteps - 1, -1, -1))
 
 
 def aligned_errors(run: Run, batch: Batch, copies: int) -> dict[str, float]:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import product
 
 from resfold_nb.studies.cell import Cell, Variant, changed, unique
 from resfold_nb.studies.proteins import TEN_CHAINS, dimers
-from resfold_nb.training import named_recipe
+from resfold_nb.training import Recipe, named_recipe
 from resfold_nb.training.recipes import FROZEN_ON
 
-SCRIPTS: dict[str, Variant] = {
+SCRIPTS: dict[str, Callable[[str], Recipe]] = {
     "e2e": lambda profile: named_recipe("train_resfold_e2e", profile),
     "e2e, 1 draw": lambda profile: named_recipe("train_resfold_e2e", profile, accumulate=1),
     "e2e, single steps": lambda profile: named_recipe("e2e_single_steps", profile),

@@ -10,11 +10,11 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 
+from resfold_nb.data import POSITIONS
 from resfold_nb.diffusion import get_form, get_schedule
 from resfold_nb.model import TIME_EMBEDDINGS, AtomSize, NetworkSize
 
 PRECISIONS = ("fp32", "tf32", "bf16")
-POSITIONS = ("chain", "across")
 
 NETWORK = ("trunk_sees_points", "denoiser_sees_points", "zero_init_output", "time_embedding", "atoms")
 """Fields that are options of `ResFold`."""

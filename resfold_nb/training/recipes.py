@@ -51,8 +51,8 @@ def train_resfold(profile: str = "laptop") -> Recipe:
 def train_resfold_e2e(profile: str = "laptop") -> Recipe:
     """The public code's `train_resfold_e2e.py`, in every profile at its size: 7.5 million parameters.
 
-    A micro-step is one noise level of one complex, or, each fifth time, a rollout; four make an update. The script's
-    second stage, which also trains the trunk on clean centroids and counts in the clipping, is left out here.
+    A micro-step is one noise level of one complex; 20 % of them, here each fifth, are rollouts; four make an update.
+    The script's second stage, which also trains the trunk on clean centroids and counts in the clipping, is left out here.
     """
     return Recipe("train_resfold_e2e", size=NetworkSize(192, 5, 10, 4), steps=16 if profile == "ci" else 500,
                   noise_levels=1, accumulate=4, first_timestep=1, contact=0.1, rollout=Rollout(5, share=0.2), **PUBLIC)
@@ -116,8 +116,8 @@ def speed_run(profile: str = "laptop") -> Recipe:
 
 
 NAMED: dict[str, Callable[[str], Recipe]] = {
-    recipe.__name__: recipe for recipe in (well_fed, starved, superposed_loss, rotated, ten_chains, many_chains, speed_run,
-                                        train_resfold, train_resfold_e2e, e2e_single_steps)
+    recipe.__name__: recipe for recipe in (well_fed, starved, superposed_loss, rotated, ten_chains, many_chains,
+                                           speed_run, train_resfold, train_resfold_e2e, e2e_single_steps)
 }
 
 

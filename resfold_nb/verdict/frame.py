@@ -2,8 +2,8 @@
 
 `frame`. Each run is sampled three ways: as it is, aligned, aligned and recentred. Two numbers find the fault in any
 model: `turn`, the plain over the superposed error of single steps, which is 1 where the network keeps the orientation;
-and `excess`, the superposed error of samples over that of single steps (both errors means over t = 1 ... 49), which is
-1 where a sampler meets what training showed.
+and `excess`, the superposed error of samples over that of single steps. Errors of single steps are means over t = 1 ...
+49.
 
     walks away   the whole interval of `excess` (geometric mean over proteins, `measure.student`) lies above 1.5;
                  "does not" where it lies below; else "open"
@@ -37,7 +37,7 @@ REPAIRS = {"aligned sampling": ("sampling", "as it is", "aligned"),
            "a plain loss": ("loss", "superposed loss", "plain loss")}
 
 WEIGHTING = ["setting", "form", "loss"]
-WEIGHTS = {"loss on F": ("loss", "loss on x0", "loss on F"), "min-SNR": ("loss", "loss on x0", "min-SNR")}
+REWEIGHTED = {"loss on F": ("loss", "loss on x0", "loss on F"), "min-SNR": ("loss", "loss on x0", "min-SNR")}
 PUBLISHED = {"C, not A": ("own", "A, loss on x0", "C, loss on F"), "C, not B": ("own", "B, loss on F", "C, loss on F"),
              "C as published, not on x0": ("own", "C, loss on x0", "C, loss on F")}
 AT = ["t = 1", "t = 49", "sampled", "5 calls"]
@@ -110,6 +110,6 @@ def weights(runs: pd.DataFrame) -> pd.DataFrame:
     import pandas as pd
 
     found = [paired(runs, name, change, at, names).assign(at=at)
-             for at in AT for changes, names in ((WEIGHTS, WEIGHTING), (PUBLISHED, ["setting", "own"]))
+             for at in AT for changes, names in ((REWEIGHTED, WEIGHTING), (PUBLISHED, ["setting", "own"]))
              for name, change in changes.items()]
     return pd.concat(found, ignore_index=True)

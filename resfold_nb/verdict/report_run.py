@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from resfold_nb.data import load
+from resfold_nb.data import load, standard_deviation
 from resfold_nb.studies.proteins import dimers
 from resfold_nb.studies.repairs import FALLS, PLANNED
 from resfold_nb.verdict.paired import FIELDS, PAIR, paired
@@ -76,7 +76,7 @@ def explains(runs: pd.DataFrame) -> pd.DataFrame:
 def changes(runs: pd.DataFrame, at: str) -> pd.DataFrame:
     """What each of `CHANGES` does to a column of `runs_of` in each setting, as `verdict.paired` has it.
 
-    Small dimers are paired with large ones as they are listed, each error over its protein's radius of gyration.
+    Small dimers are paired with large ones as they are listed, each error over its protein's standard deviation.
     """
     import pandas as pd
 
@@ -86,7 +86,7 @@ def changes(runs: pd.DataFrame, at: str) -> pd.DataFrame:
         for name, value in BASE.items():
             table = table if name == column else table[table[name] == value]
         if column == "size":
-            size = {protein: np.sqrt(np.square(load(protein).centroids).sum(1).mean()) for protein in dimers()}
+            size = {protein: standard_deviation(load(protein)) for protein in dimers()}
             place = {protein: (i % 2, ("small", "large")[i // 2]) for i, protein in enumerate(dimers())}
             pairs = table["protein"].map(place)
             table = table.assign(**{at: table[at] / table["protein"].map(size), "protein": pairs.str[0],
