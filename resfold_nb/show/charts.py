@@ -77,7 +77,7 @@ def panels(groups: Mapping[str, Sequence[Line]], *, title: str, x: str, y: str, 
     fig.update_yaxes(title_text=y, row=1, col=1)
     drawn = [line for lines in groups.values() for line in lines]
     if log_x:
-        fig.update_xaxes(log_axis([line.x for line in drawn], 1000 / len(groups)))
+        fig.update_xaxes(log_axis([line.x for line in drawn], 1000 if len(groups) == 1 else 100 / len(groups)))
     if log_y:
         fig.update_yaxes(log_axis([line.y for line in drawn]))
     if y_range is not None:
@@ -89,15 +89,16 @@ def panels(groups: Mapping[str, Sequence[Line]], *, title: str, x: str, y: str, 
 
 
 def log_axis(values: Sequence[ArrayLike], most: float = 300) -> dict[str, Any]:
-    """A logarithmic axis for these numbers: ticks at 1, 2 and 5 of each decade, or at decades beyond `most`-fold.
+    """A logarithmic axis for these numbers: ticks at 1, 2 and 5 of each decade.
 
-    Within a factor of 5, where those would leave one tick, there are more.
+    At 1 and 3 beyond `most`-fold, at decades beyond ten times that; within a factor of 5, where one tick would be
+    left, at more.
     """
     found = np.concatenate([np.zeros(0), *(np.ravel(np.asarray(v, dtype=float)) for v in values)])
     found = found[np.isfinite(found) & (found > 0)]
     spread = found.max() / found.min() if len(found) else 1
-    digits = (1, 1.5, 2, 3, 5, 7) if spread < 5 else (1, 2, 5)
-    ticks = dict(dtick=1) if spread > most else dict(tickvals=[d * 10.0**k for k in range(-9, 10) for d in digits])
+    digits = (1, 1.5, 2, 3, 5, 7) if spread < 5 else (1, 2, 5) if spread <= most else (1, 3)
+    ticks = dict(dtick=1) if spread > 10 * most else dict(tickvals=[d * 10.0**k for k in range(-9, 10) for d in digits])
     return dict(type="log", tickformat="~g", exponentformat="none") | ticks
 
 

@@ -108,11 +108,12 @@ def dots(frame: pd.DataFrame, *, value: str, title: str, alt: str, x: str, rows:
         for at, dash in ((goal, GOAL_DASH), (reference, "solid")):
             if at is not None:
                 fig.add_vline(at, line_dash=dash, line_color=PALETTE["ink"], line_width=1, row=1, col=i)
-    _dot_axes(fig, names, log_x, frame[value], 400 / len(heads))
-    below = 96 if colour else 62
+    _dot_axes(fig, names, log_x, frame[[c for c in (value, "low", "high") if c in frame]], 200 / len(heads)**2)
+    below = 62 + (34 * -(-len(shades) // 2) if colour else 0)  # two names a row where the page is narrow
     fig.add_annotation(text=x if len(frame) else f"{x}: not recorded", showarrow=False, xref="paper", yref="paper",
                        x=0.5, y=0, yshift=-40, yanchor="top")
-    fig.update_layout(title=title, height=150 + below + max(24, 15 * len(shades) + 9) * len(names),
+    # labels may be long: the title starts at the edge, not over the panels
+    fig.update_layout(title=dict(text=title, xref="container", x=0.01), height=150 + below + max(24, 15 * len(shades) + 9) * len(names),
                       margin=dict(t=80 if panel else 60, b=below + 10),
                       legend=dict(orientation="h", x=0, y=0, yref="container", yanchor="bottom"))
     figure(fig, alt)
@@ -192,11 +193,11 @@ def _add_dots(fig: Figure, column: int, part: pd.DataFrame, value: str, rows: st
                 hovertemplate=f"{said}: {middle:.3g} ({low:.3g}–{high:.3g})<extra></extra>")
 
 
-def _dot_axes(fig: Figure, names: Sequence[object], log_x: bool, values: pd.Series, most: float) -> None:
+def _dot_axes(fig: Figure, names: Sequence[object], log_x: bool, values: pd.DataFrame, most: float) -> None:
     fig.update_yaxes(range=[len(names) - 0.5, -0.5], tickvals=list(range(len(names))), ticks="",
-                     ticktext=[str(n) for n in names], title_text=None)
+                     ticktext=[str(n).replace(" · ", "<br>") for n in names], title_text=None)
     if log_x:
-        fig.update_xaxes(log_axis([values], most), showticklabels=names != [""])
+        fig.update_xaxes(log_axis([values], most), showticklabels=names != [""], tickangle=0)
     fig.update_xaxes(matches="x")
 
 
